@@ -1,0 +1,290 @@
+//! What becomes of a message on its way to a consumer.
+//!
+//! The process span runs from delivery to settlement, so it is handed back open; where no
+//! settlement can be seen it has no length and says so. The message keeps its context, unless the
+//! route says `continue` or does not trust it: then it gets that of the process span.
+
+use alloc::vec::Vec;
+
+use crate::attributes::Attributes;
+use crate::bindings::exports::spanbridge::tracing::messaging::{
+    Delivery, DeliveryMode, MessageBits, Relation, VerdictBits,
+};
+use crate::block::Parts;
+use crate::carrier::Entry;
+use crate::describe;
+use crate::found::{self, Body, Found};
+use crate::id::{SpanId, TraceFlags, TraceId};
+use crate::inject::{self, Outgoing};
+use crate::lineage::{self, Lineage};
+use crate::output::{Decision, Output, message_bits};
+use crate::publish::{found_bits, links};
+use crate::random::Random;
+use crate::route::{Route, Template};
+use crate::semconv;
+use crate::span::{self, Head, Kind, Pointer};
+
+const NANOSECONDS_PER_MILLISECOND: u64 = 1_000_000;
+
+/// A delivery, read.
+struct Deliver<'a> {
+    route: &'a Route,
+    delivery: &'a Delivery,
+    bits: MessageBits,
+    parts: Parts<'a>,
+    headers: &'a [Entry<'a>],
+    body: &'a Body<'a>,
+    found: &'a Found<'a>,
+    /// Publish time that is believed, in nanoseconds; 0: unknown.
+    published: u64,
+}
+
+/// Decides about one delivery. `headers` are those of `parts.headers`.
+pub(crate) fn deliver(
+    out: &mut Output,
+    route: &Route,
+    random: &mut Random,
+    delivery: &Delivery,
+    parts: Parts<'_>,
+    headers: &[Entry<'_>],
+) -> Decision {
+    let body = Body::read(route.body_field.as_deref(), parts.body);
+    let body_entries = body.carrier();
+    let found = Found::read(route, headers, &body_entries);
+    let own_time = found.own_time_ms.unwrap_or(0).saturating_mul(NANOSECONDS_PER_MILLISECOND);
+    let published = if delivery.published != 0 { delivery.published } else { own_time };
+    let bits = message_bits(delivery.bits);
+    let read = Deliver {
+        route,
+        delivery,
+        bits,
+        parts,
+        headers,
+        body: &body,
+        found: &found,
+        published,
+    };
+    read.decide(out, random)
+}
+
+/// A span of a delivery, about to be written.
+struct Described<'a> {
+    operation: &'static str,
+    template: &'a Template,
+    kind: Kind,
+    span_id: SpanId,
+}
+
+impl Deliver<'_> {
+    fn decide(&self, out: &mut Output, random: &mut Random) -> Decision {
+        let mut members = Vec::new();
+        let lineage = self.stand(random, &mut members);
+        let span_id = random.span_id();
+        let mut bits = found_bits(self.found, self.body, self.route, self.parts.body);
+        bits.set(VerdictBits::SAMPLED, lineage.flags.is_sampled());
+        bits.set(VerdictBits::ROOT, lineage.is_root());
+        bits.set(VerdictBits::CLOCK_SKEW, self.published > self.delivery.start);
+        let own_time = self.delivery.published == 0 && self.published != 0;
+        bits.set(VerdictBits::PUBLISH_TIME_OWN, own_time);
+
+        if self.route.consumer_spans && self.replaces_context() {
+            bits |= self.inject(out, &lineage, span_id, &members);
+        }
+        let edits_end = out.rest.len();
+        if lineage.flags.is_sampled() {
+            bits |= self.write_spans(out, random, &lineage, span_id, &members);
+        }
+        let (trace_id, span_id) = match (self.route.consumer_spans, &self.found.remote) {
+            (true, _) => (lineage.trace_id, span_id),
+            (false, Some(remote)) => (remote.parts.trace_id, SpanId(0)),
+            (false, None) => (TraceId { hi: 0, lo: 0 }, SpanId(0)),
+        };
+        Decision { trace_id, span_id, published: self.published, bits, edits_end }
+    }
+
+    fn replaces_context(&self) -> bool {
+        let untrusted = self.route.restart && self.found.remote.is_some();
+        (untrusted || self.route.delivery == DeliveryMode::Continue)
+            && !self.bits.contains(MessageBits::READ_ONLY)
+    }
+
+    fn stand(&self, random: &mut Random, members: &mut Vec<u8>) -> Lineage {
+        let route = self.route;
+        match &self.found.remote {
+            None => lineage::root(route, random, false, members),
+            Some(_) if route.restart => lineage::root(route, random, true, members),
+            Some(remote) => lineage::relate(route, self.relation(), remote, random, members),
+        }
+    }
+
+    /// The route's relation, unless the producer asks for another; `auto` decided.
+    fn relation(&self) -> Relation {
+        if let Some(relation) = found::hint(self.headers) {
+            return relation;
+        }
+        let wait = self.delivery.start.saturating_sub(self.published);
+        let waited_long = self.published != 0 && wait >= self.route.relation_wait_max;
+        let shared = self.bits.intersects(MessageBits::BATCH | MessageBits::FAN_OUT);
+        match self.route.relation {
+            Relation::Auto if self.is_redelivered() || shared || waited_long => Relation::Link,
+            Relation::Auto => Relation::ParentAndLink,
+            relation => relation,
+        }
+    }
+
+    fn is_redelivered(&self) -> bool {
+        self.delivery.attempt > 1 || self.delivery.previous_span != 0
+    }
+
+    fn inject(
+        &self,
+        out: &mut Output,
+        lineage: &Lineage,
+        span_id: SpanId,
+        members: &[u8],
+    ) -> VerdictBits {
+        let time = if self.published != 0 { self.published } else { self.delivery.start };
+        let outgoing = Outgoing {
+            parts: inject::parts(lineage, span_id),
+            members,
+            time_ms: time / NANOSECONDS_PER_MILLISECOND,
+        };
+        let no_headers = self.bits.contains(MessageBits::NO_HEADERS);
+        let injected = if !no_headers && !self.found.in_body {
+            inject::headers(&mut out.rest, self.route, &outgoing);
+            if self.route.restart {
+                inject::remove_baggage(&mut out.rest, self.headers);
+            }
+            self.route.injects
+        } else if let Some(scan) = &self.body.scan {
+            inject::body(&mut out.rest, self.route, scan, &outgoing)
+        } else {
+            false
+        };
+        if injected { VerdictBits::INJECTED } else { VerdictBits::empty() }
+    }
+
+    fn write_spans(
+        &self,
+        out: &mut Output,
+        random: &mut Random,
+        lineage: &Lineage,
+        span_id: SpanId,
+        members: &[u8],
+    ) -> VerdictBits {
+        let route = self.route;
+        let (start, requested) = (self.delivery.start, self.delivery.requested);
+        let mut cut = false;
+        if route.queue_wait_spans && self.published != 0 {
+            let span_id = random.span_id();
+            let kind = Kind::Internal;
+            let wait = Described { operation: "wait", template: &route.wait, kind, span_id };
+            span::run(&mut out.spans, |out| {
+                cut |= self.write_beginning(out, lineage, &wait, members);
+                span::times(out, self.published.min(start), start);
+            });
+        }
+        if route.receive_spans && requested != 0 {
+            let (template, kind) = (&route.receive, Kind::Client);
+            let span_id = random.span_id();
+            let receive = Described { operation: "receive", template, kind, span_id };
+            span::run(&mut out.spans, |out| {
+                cut |= self.write_beginning(out, lineage, &receive, members);
+                span::times(out, requested.min(start), start);
+            });
+        }
+        if route.consumer_spans {
+            let (template, kind) = (&route.process, Kind::Consumer);
+            let process = Described { operation: "process", template, kind, span_id };
+            if self.bits.contains(MessageBits::UNSEEN) {
+                span::run(&mut out.spans, |out| {
+                    cut |= self.write_beginning(out, lineage, &process, members);
+                    span::times(out, start, start);
+                });
+            } else {
+                cut |= self.write_beginning(&mut out.rest, lineage, &process, members);
+            }
+        }
+        if cut { VerdictBits::TRUNCATED } else { VerdictBits::empty() }
+    }
+
+    /// Answers whether something was cut at a limit.
+    fn write_beginning(
+        &self,
+        out: &mut Vec<u8>,
+        lineage: &Lineage,
+        described: &Described<'_>,
+        members: &[u8],
+    ) -> bool {
+        const NAMES: [(&str, &str); 3] =
+            [("wait", "wait "), ("receive", "receive "), ("process", "process ")];
+        let destination = describe::destination(self.route, self.bits, &self.parts);
+        let named = NAMES.iter().find(|(alone, _)| *alone == described.operation);
+        let operation = match named {
+            Some((_, spaced)) if !destination.is_empty() => spaced,
+            _ => described.operation,
+        };
+        let head = Head {
+            trace_id: lineage.trace_id,
+            span_id: described.span_id,
+            flags: lineage.flags,
+            tracestate: members,
+            parent: lineage.parent,
+            kind: described.kind,
+            operation,
+            destination,
+        };
+        span::head(out, &head);
+        let (template, size) = (described.template, self.delivery.body_size);
+        let describe_more = |to: &mut Attributes<'_>| self.describe(to, described.kind);
+        let (route, parts) = (self.route, &self.parts);
+        let written =
+            describe::describe(out, route, template, self.bits, parts, size, describe_more);
+        let previous = self.previous().filter(|_| described.kind == Kind::Consumer);
+        let remote = self.found.remote.as_ref();
+        let links = links(out, route, lineage, remote, previous.as_ref());
+        span::dropped(out, written.dropped, links);
+        written.cut || written.dropped + links > 0
+    }
+
+    fn describe(&self, to: &mut Attributes<'_>, kind: Kind) {
+        if self.published != 0 {
+            let wait = self.delivery.start.saturating_sub(self.published);
+            to.seconds(semconv::QUEUE_WAIT, wait);
+            let broker = self.delivery.published != 0;
+            to.text(semconv::QUEUE_WAIT_SOURCE, if broker { "broker" } else { "producer" });
+            if self.published > self.delivery.start {
+                to.bool(semconv::CLOCK_SKEW, true);
+            }
+        }
+        if kind != Kind::Consumer {
+            return;
+        }
+        if self.delivery.prefetched > 0 {
+            to.int(semconv::PREFETCHED, self.delivery.prefetched.into());
+        }
+        if self.delivery.attempt > 1 {
+            to.int(semconv::ATTEMPT, self.delivery.attempt.into());
+        }
+        if self.bits.contains(MessageBits::UNSEEN) {
+            to.text(semconv::EXECUTION, "unseen");
+        }
+        if self.bits.contains(MessageBits::ESTIMATED) {
+            to.bool(semconv::START_ESTIMATED, true);
+        }
+    }
+
+    /// The previous attempt, where the host knows it.
+    fn previous(&self) -> Option<Pointer<'static>> {
+        let d = self.delivery;
+        let trace_id = TraceId { hi: d.previous_hi, lo: d.previous_lo };
+        let span_id = SpanId(d.previous_span);
+        (trace_id.is_valid() && span_id.is_valid()).then(|| Pointer {
+            trace_id,
+            span_id,
+            // It was kept because it was sampled; an unsampled attempt leaves no span to link to.
+            flags: TraceFlags::from_bits(TraceFlags::SAMPLED),
+            tracestate: b"",
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! A span's name and attributes, from a route's template and what the message adds.
+
+use alloc::vec::Vec;
+
+use crate::attributes::Attributes;
+use crate::bindings::exports::spanbridge::tracing::messaging::{Attribute, MessageBits};
+use crate::block::{Parts, Value, attributes};
+use crate::route::{Route, Template};
+use crate::semconv;
+
+/// What attributes did to a span.
+#[derive(Clone, Copy)]
+pub(crate) struct Written {
+    pub dropped: u32,
+    pub cut: bool,
+}
+
+/// The destination as a span's name shows it: the template, else the name unless it is temporary or
+/// anonymous ("Span name"). The empty string leaves it out.
+pub(crate) fn destination<'a>(route: &'a Route, bits: MessageBits, parts: &Parts<'a>) -> &'a str {
+    if let Some(template) = &route.template {
+        return template;
+    }
+    if bits.intersects(MessageBits::TEMPORARY | MessageBits::ANONYMOUS) {
+        return "";
+    }
+    core::str::from_utf8(parts.destination).unwrap_or_default()
+}
+
+/// Writes the template's attributes, the message's, and those that `more` writes.
+pub(crate) fn describe(
+    out: &mut Vec<u8>,
+    route: &Route,
+    template: &Template,
+    bits: MessageBits,
+    parts: &Parts<'_>,
+    body_size: u64,
+    more: impl FnOnce(&mut Attributes<'_>),
+) -> Written {
+    out.extend_from_slice(&template.attributes);
+    let mut to = Attributes::new(out, route.limits, template.count, template.dropped);
+    if !parts.destination.is_empty() {
+        to.bytes(semconv::DESTINATION_NAME, parts.destination);
+    }
+    if bits.contains(MessageBits::TEMPORARY) {
+        to.bool(semconv::DESTINATION_TEMPORARY, true);
+    }
+    if bits.contains(MessageBits::ANONYMOUS) {
+        to.bool(semconv::DESTINATION_ANONYMOUS, true);
+    }
+    if !parts.id.is_empty() {
+        to.bytes(semconv::MESSAGE_ID, parts.id);
+    }
+    if route.body_size {
+        to.count(semconv::BODY_SIZE, body_size);
+    }
+    more(&mut to);
+    for (attribute, value) in attributes(parts.attributes) {
+        write(&mut to, route.old_names, attribute, value);
+    }
+    if route.old_names {
+        to.bytes(semconv::old::DESTINATION, parts.destination);
+        if !parts.id.is_empty() {
+            to.bytes(semconv::old::MESSAGE_ID, parts.id);
+        }
+        if route.body_size {
+            to.count(semconv::old::BODY_SIZE, body_size);
+        }
+    }
+    let (_, dropped, cut) = to.end();
+    Written { dropped, cut }
+}
+
+fn write(to: &mut Attributes<'_>, old_names: bool, attribute: u8, value: Value<'_>) {
+    let Some((name, old)) = names(attribute) else { return };
+    for name in [Some(name), old.filter(|_| old_names)].into_iter().flatten() {
+        match value {
+            Value::Text(text) => to.bytes(name, text),
+            Value::Int(number) => to.int(name, number),
+        }
+    }
+}
+
+/// The name of an attribute of the contract and its old one; `None` for a newer host's attribute.
+fn names(attribute: u8) -> Option<(&'static str, Option<&'static str>)> {
+    use semconv::old;
+    const NAMES: [(Attribute, &str, Option<&str>); 12] = [
+        (Attribute::ClientId, semconv::CLIENT_ID, Some(old::CLIENT_ID)),
+        (Attribute::ConversationId, semconv::CONVERSATION_ID, Some(old::CONVERSATION_ID)),
+        (Attribute::PartitionId, semconv::PARTITION_ID, None),
+        (Attribute::ConsumerGroup, semconv::CONSUMER_GROUP, None),
+        (Attribute::SubscriptionName, semconv::SUBSCRIPTION_NAME, None),
+        (Attribute::RoutingKey, semconv::ROUTING_KEY, Some(old::ROUTING_KEY)),
+        (Attribute::DeliveryTag, semconv::DELIVERY_TAG, None),
+        (Attribute::NatsStream, semconv::NATS_STREAM, None),
+        (Attribute::NatsSequence, semconv::NATS_SEQUENCE, None),
+        (Attribute::JobName, semconv::JOB_NAME, None),
+        (Attribute::NetworkPeerAddress, semconv::NETWORK_PEER_ADDRESS, None),
+        (Attribute::NetworkPeerPort, semconv::NETWORK_PEER_PORT, None),
+    ];
+    let (of, name, old) = NAMES.get(usize::from(attribute))?;
+    debug_assert!(*of as u8 == attribute, "the table follows the order of the contract");
+    Some((name, *old))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_attribute_of_the_contract_has_its_name() {
+        for attribute in 0..=Attribute::NetworkPeerPort as u8 {
+            assert!(names(attribute).is_some(), "{attribute}");
+        }
+        assert!(names(Attribute::NetworkPeerPort as u8 + 1).is_none());
+    }
+}

@@ -1,0 +1,114 @@
+//! The text of a context field: reading a JSON string, and writing one.
+//!
+//! Context is ASCII without a quote or a backslash nearly always, so reading hands out the body's
+//! own bytes and copies only where a writer spelled something with escapes.
+//! RFC 8259, "Strings".
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+#[cfg(test)]
+mod tests;
+
+/// Reads what stands between the quotes of a valid JSON string.
+///
+/// Answers `None` for half a surrogate pair: it stands for no character, so the string is no text.
+pub(super) fn decode(raw: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if !raw.contains(&b'\\') {
+        return Some(Cow::Borrowed(raw));
+    }
+    let mut text = Vec::with_capacity(raw.len());
+    read(raw, |part| {
+        text.extend_from_slice(part);
+        true
+    })
+    .then_some(Cow::Owned(text))
+}
+
+/// Answers whether [`decode`] would answer.
+pub(super) fn is_text(raw: &[u8]) -> bool {
+    read(raw, |_| true)
+}
+
+/// Answers whether the string is `name`, whatever escapes it was written with.
+pub(super) fn spells(raw: &[u8], name: &[u8], same: fn(&[u8], &[u8]) -> bool) -> bool {
+    let mut rest = name;
+    let matches = |part: &[u8]| {
+        let Some((head, tail)) = rest.split_at_checked(part.len()) else { return false };
+        rest = tail;
+        same(head, part)
+    };
+    read(raw, matches) && rest.is_empty()
+}
+
+/// Hands the text to `each` in parts: runs without an escape, and single characters. Ends early,
+/// with `false`, when `each` answers `false` or the string is no text.
+fn read(raw: &[u8], mut each: impl FnMut(&[u8]) -> bool) -> bool {
+    let mut rest = raw;
+    loop {
+        let plain = rest.iter().position(|&byte| byte == b'\\').unwrap_or(rest.len());
+        let (run, tail) = rest.split_at(plain);
+        if !each(run) {
+            return false;
+        }
+        let Some(escape) = tail.strip_prefix(b"\\") else { return true };
+        rest = escape;
+        let Some(character) = unescape(&mut rest) else { return false };
+        if !each(character.encode_utf8(&mut [0; 4]).as_bytes()) {
+            return false;
+        }
+    }
+}
+
+/// Reads one escape, after its backslash.
+fn unescape(rest: &mut &[u8]) -> Option<char> {
+    let (&letter, tail) = rest.split_first()?;
+    *rest = tail;
+    Some(match letter {
+        b'b' => '\x08',
+        b'f' => '\x0c',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => return character(rest),
+        quote_or_slash => char::from(quote_or_slash),
+    })
+}
+
+/// Reads the digits of a `\u` escape, and the second escape of a pair.
+fn character(rest: &mut &[u8]) -> Option<char> {
+    let first = code_unit(rest)?;
+    if !(0xd800..0xdc00).contains(&first) {
+        return char::from_u32(first);
+    }
+    *rest = rest.strip_prefix(b"\\u")?;
+    let second = code_unit(rest)?.checked_sub(0xdc00).filter(|&low| low < 0x400)?;
+    char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + second)
+}
+
+fn code_unit(rest: &mut &[u8]) -> Option<u32> {
+    let (digits, tail) = rest.split_first_chunk::<4>()?;
+    *rest = tail;
+    digits.iter().try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))
+}
+
+/// Writes `text` as a JSON string, with its quotes.
+///
+/// Only what must be escaped is: a quote, a backslash, control characters. Characters beyond
+/// ASCII stay as they are.
+pub(super) fn encode(text: &str, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.push(b'"');
+    for &byte in text.as_bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            0..0x20 => {
+                let digits = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]];
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&digits);
+            }
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}

@@ -1,0 +1,111 @@
+//! The context that a message brings, and what else its headers say about it.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+use crate::bindings::exports::spanbridge::tracing::messaging::Relation;
+use crate::carrier::{Carrier, Entry, field_of_name};
+use crate::context::RemoteSpan;
+use crate::envelope;
+use crate::field::Field;
+use crate::member;
+use crate::route::Route;
+
+/// What was found in a message.
+pub(crate) struct Found<'a> {
+    pub remote: Option<RemoteSpan<'a>>,
+    /// The context was in the body.
+    pub in_body: bool,
+    /// Something looked like a context and could not be read.
+    pub invalid: bool,
+    /// Header and body hold different contexts.
+    pub disagreed: bool,
+    /// Milliseconds since the Unix epoch, if our own member vouches for the context.
+    pub own_time_ms: Option<u64>,
+}
+
+impl<'a> Found<'a> {
+    /// Reads a carrier. A context in `body` counts only where no header has one.
+    pub(crate) fn read(route: &Route, headers: &'a [Entry<'a>], body: &'a [Entry<'a>]) -> Self {
+        let in_headers = route.propagators.extract_span(Carrier::new(headers));
+        let in_body = if body.is_empty() {
+            None
+        } else {
+            route.propagators.extract_span(Carrier::new(body))
+        };
+        let disagreed = matches!((&in_headers, &in_body),
+            (Some(header), Some(body)) if header.parts != body.parts);
+        let from_body = in_headers.is_none() && in_body.is_some();
+        let remote = in_headers.or(in_body);
+        let own_time_ms = remote.as_ref().and_then(|remote| {
+            member::time_ms(remote.tracestate.get(member::KEY)?, remote.parts.span_id)
+        });
+        let invalid = remote.is_none() && headers.iter().chain(body).any(|e| names_a_span(e.field));
+        Self { remote, in_body: from_body, invalid, disagreed, own_time_ms }
+    }
+}
+
+/// Answers whether a field says which span a message comes from.
+fn names_a_span(field: Field) -> bool {
+    matches!(
+        field,
+        Field::Traceparent
+            | Field::B3
+            | Field::XB3TraceId
+            | Field::UberTraceId
+            | Field::XAmznTraceId
+            | Field::OtTracerTraceid
+    )
+}
+
+/// A body's envelope: the scan, and its entries as a carrier wants them.
+pub(crate) struct Body<'a> {
+    pub scan: Option<envelope::Found<'a>>,
+    pub entries: Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
+}
+
+impl<'a> Body<'a> {
+    /// Reads a body if the route asks for it and the host handed one in.
+    pub(crate) fn read(field: Option<&'a str>, body: &'a [u8]) -> Self {
+        let scan = match field {
+            Some(field) if !body.is_empty() => {
+                envelope::scan(body, field, envelope::BODY_BYTES_MAX)
+            }
+            _ => None,
+        };
+        let mut entries = Vec::new();
+        if let Some(found) = &scan {
+            entries.extend(found.entries().map(|(n, v)| (own(n), own(v))));
+        }
+        Self { scan, entries }
+    }
+
+    /// The entries whose names are fields.
+    pub(crate) fn carrier(&self) -> Vec<Entry<'_>> {
+        let fields = self.entries.iter().filter_map(|(name, value)| {
+            let (field, key) = field_of_name(name)?;
+            Some(Entry { field, key, value })
+        });
+        fields.collect()
+    }
+}
+
+/// Gives an entry a lifetime of its own. Few messages have a body read, and those have few entries.
+fn own<'b>(bytes: Cow<'_, [u8]>) -> Cow<'b, [u8]> {
+    Cow::Owned(bytes.into_owned())
+}
+
+/// What the producer asks of the consumer's relation: `MT-Activity-Propagation` of MassTransit
+/// (`Child`, `Link`, `New`), `NServiceBus.OpenTelemetry.StartNewTrace` (`True`, `False`).
+pub(crate) fn hint(headers: &[Entry<'_>]) -> Option<Relation> {
+    headers.iter().find_map(|entry| match entry.field {
+        Field::MtActivityPropagation => match entry.value {
+            value if value.eq_ignore_ascii_case(b"link") => Some(Relation::Link),
+            value if value.eq_ignore_ascii_case(b"new") => Some(Relation::Root),
+            value if value.eq_ignore_ascii_case(b"child") => Some(Relation::ParentAndLink),
+            _ => None,
+        },
+        Field::StartNewTrace if entry.value.eq_ignore_ascii_case(b"true") => Some(Relation::Link),
+        _ => None,
+    })
+}

@@ -1,0 +1,92 @@
+//! Our tracestate member: `spanbridge=p:<parent-id>;t:<unix ms>`.
+//!
+//! It is only ever written together with a new parent-id, which it names. Once somebody continues
+//! the trace the parent-id changes and the member names another: it has gone stale by itself and is
+//! not believed. A valid member on a *publish* therefore means that the headers are a copy of ones
+//! that we wrote: a retry, a republish, headers forwarded by hand.
+
+use crate::hex;
+use crate::id::SpanId;
+
+/// The member's key.
+pub(crate) const KEY: &[u8] = b"spanbridge";
+
+/// `p:` and 16 digits, `;t:` and up to 20.
+const VALUE_BYTES_MAX: usize = 2 + 16 + 3 + 20;
+const TIME_AT: usize = 2 + 16 + 3;
+
+/// The value of a member, ready to be written.
+pub(crate) struct Value {
+    bytes: [u8; VALUE_BYTES_MAX],
+    len: usize,
+}
+
+impl Value {
+    /// The member for a parent-id and a publish time in milliseconds since the Unix epoch.
+    pub(crate) fn new(parent_id: SpanId, time_ms: u64) -> Self {
+        let mut bytes = [0; VALUE_BYTES_MAX];
+        bytes[..2].copy_from_slice(b"p:");
+        bytes[2..18].copy_from_slice(&hex::format_u64(parent_id.0));
+        bytes[18..TIME_AT].copy_from_slice(b";t:");
+        let digits = time_ms.checked_ilog10().unwrap_or(0) as usize + 1;
+        let mut rest = time_ms;
+        for at in (TIME_AT..TIME_AT + digits).rev() {
+            bytes[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        Self { bytes, len: TIME_AT + digits }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// The publish time in milliseconds, if the value is a member for this parent-id.
+pub(crate) fn time_ms(value: &[u8], parent_id: SpanId) -> Option<u64> {
+    let rest = value.strip_prefix(b"p:")?;
+    let (id, rest) = rest.split_first_chunk::<16>()?;
+    let digits = rest.strip_prefix(b";t:")?;
+    // Twenty digits hold any `u64`; checked arithmetic refuses the rest.
+    let time = digits.iter().try_fold(0u64, |time, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        time.checked_mul(10)?.checked_add(digit.into())
+    })?;
+    (!digits.is_empty() && hex::parse_u64(id)? == parent_id.0).then_some(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_reads_back_for_its_own_parent_only() {
+        for time in [0, 9, 10, 1_763_900_000_123, u64::MAX] {
+            let value = Value::new(SpanId(0xab), time);
+            assert_eq!(time_ms(value.as_bytes(), SpanId(0xab)), Some(time));
+            assert_eq!(time_ms(value.as_bytes(), SpanId(0xac)), None);
+        }
+    }
+
+    #[test]
+    fn the_member_looks_as_documented() {
+        let value = Value::new(SpanId(0x00f0_67aa_0ba9_02b7), 1_763_900_000_123);
+        assert_eq!(value.as_bytes(), b"p:00f067aa0ba902b7;t:1763900000123");
+    }
+
+    #[test]
+    fn anything_else_is_not_believed() {
+        let table: [&[u8]; 7] = [
+            b"",
+            b"p:00000000000000ab",
+            b"p:00000000000000ab;t:",
+            b"p:00000000000000AB;t:1",
+            b"p:00000000000000ab;t:+1",
+            b"p:00000000000000ab;t:99999999999999999999",
+            b"p:00000000000000ab;t:1;u:2",
+        ];
+        for value in table {
+            assert_eq!(time_ms(value, SpanId(0xab)), None, "{}", value.escape_ascii());
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What becomes of a message on its way to the broker.
+//!
+//! | context in the message | span | edits |
+//! |---|---|---|
+//! | none | PRODUCER, root or child of the host's parent | ours is written |
+//! | somebody else's | CLIENT, child of it and linked to it | none |
+//! | somebody else's, route untrusted | PRODUCER, root, linked to it | ours replaces it |
+//! | a copy of ours | PRODUCER, related to it by the route's policy | ours replaces it |
+
+use alloc::vec::Vec;
+
+use crate::bindings::exports::spanbridge::tracing::messaging::{
+    Message, MessageBits, Relation, VerdictBits,
+};
+use crate::block::Parts;
+use crate::carrier::Entry;
+use crate::context::RemoteSpan;
+use crate::describe;
+use crate::found::{Body, Found};
+use crate::id::{SpanId, TraceFlags, TraceId};
+use crate::inject::{self, Outgoing};
+use crate::lineage::{self, Lineage};
+use crate::output::{Decision, Output, message_bits};
+use crate::random::Random;
+use crate::route::Route;
+use crate::span::{self, Head, Kind, Pointer};
+
+const NANOSECONDS_PER_MILLISECOND: u64 = 1_000_000;
+
+/// A message, read.
+struct Publish<'a> {
+    route: &'a Route,
+    message: &'a Message,
+    bits: MessageBits,
+    parts: Parts<'a>,
+    headers: &'a [Entry<'a>],
+    body: &'a Body<'a>,
+    found: &'a Found<'a>,
+}
+
+/// Decides about one message. `headers` are those of `parts.headers`.
+pub(crate) fn publish(
+    out: &mut Output,
+    route: &Route,
+    random: &mut Random,
+    message: &Message,
+    parts: Parts<'_>,
+    headers: &[Entry<'_>],
+) -> Decision {
+    let body = Body::read(route.body_field.as_deref(), parts.body);
+    let body_entries = body.carrier();
+    let found = Found::read(route, headers, &body_entries);
+    let bits = message_bits(message.bits);
+    let publish = Publish { route, message, bits, parts, headers, body: &body, found: &found };
+    publish.decide(out, random)
+}
+
+impl Publish<'_> {
+    fn decide(&self, out: &mut Output, random: &mut Random) -> Decision {
+        let mut members = Vec::new();
+        let (lineage, kind) = self.stand(random, &mut members);
+        let span_id = random.span_id();
+        let mut bits = self.verdict_bits(&lineage);
+
+        if kind == Kind::Producer && !self.bits.contains(MessageBits::READ_ONLY) {
+            let outgoing = Outgoing {
+                parts: inject::parts(&lineage, span_id),
+                members: &members,
+                time_ms: self.message.start / NANOSECONDS_PER_MILLISECOND,
+            };
+            bits |= self.inject(out, &outgoing);
+        }
+        let edits_end = out.rest.len();
+        if lineage.flags.is_sampled() && self.route.producer_spans {
+            bits |= self.write_span(out, &lineage, kind, span_id, &members);
+        }
+        Decision { trace_id: lineage.trace_id, span_id, published: 0, bits, edits_end }
+    }
+
+    /// Where the span stands, and whether it is ours to create the context.
+    fn stand(&self, random: &mut Random, members: &mut Vec<u8>) -> (Lineage, Kind) {
+        let route = self.route;
+        let Some(remote) = &self.found.remote else {
+            return (self.stand_alone(random, members), Kind::Producer);
+        };
+        if route.restart {
+            (lineage::root(route, random, true, members), Kind::Producer)
+        } else if self.found.own_time_ms.is_some() {
+            let lineage = lineage::relate(route, self.copied_relation(), remote, random, members);
+            (lineage, Kind::Producer)
+        } else {
+            (lineage::child(route, remote, true, members), Kind::Client)
+        }
+    }
+
+    /// A copy is related like a delivery; a copy is a second attempt, which `auto` links.
+    fn copied_relation(&self) -> Relation {
+        match self.route.relation {
+            Relation::Auto => Relation::Link,
+            relation => relation,
+        }
+    }
+
+    fn stand_alone(&self, random: &mut Random, members: &mut Vec<u8>) -> Lineage {
+        let m = self.message;
+        let trace_id = TraceId { hi: m.parent_hi, lo: m.parent_lo };
+        let span_id = SpanId(m.parent_span);
+        if !trace_id.is_valid() || !span_id.is_valid() {
+            return lineage::root(self.route, random, false, members);
+        }
+        let mut flags = 0;
+        if self.bits.contains(MessageBits::PARENT_SAMPLED) {
+            flags |= TraceFlags::SAMPLED;
+        }
+        if self.bits.contains(MessageBits::PARENT_RANDOM) {
+            flags |= TraceFlags::RANDOM;
+        }
+        let flags = TraceFlags::from_bits(flags);
+        lineage::local_child(self.route, &Pointer { trace_id, span_id, flags, tracestate: b"" })
+    }
+
+    fn verdict_bits(&self, lineage: &Lineage) -> VerdictBits {
+        let found = self.found;
+        let copied = found.own_time_ms.is_some() && !self.route.restart;
+        let mut bits = found_bits(found, self.body, self.route, self.parts.body);
+        bits.set(VerdictBits::SAMPLED, lineage.flags.is_sampled());
+        bits.set(VerdictBits::COPIED, copied);
+        bits.set(VerdictBits::ROOT, lineage.is_root());
+        bits
+    }
+
+    /// Writes the context where it can be carried: in headers, else in the body.
+    fn inject(&self, out: &mut Output, outgoing: &Outgoing<'_>) -> VerdictBits {
+        let no_headers = self.bits.contains(MessageBits::NO_HEADERS);
+        let injected = if !no_headers && !self.found.in_body {
+            inject::headers(&mut out.rest, self.route, outgoing);
+            if self.route.restart && self.found.remote.is_some() {
+                inject::remove_baggage(&mut out.rest, self.headers);
+            }
+            self.route.injects
+        } else if let Some(scan) = &self.body.scan {
+            inject::body(&mut out.rest, self.route, scan, outgoing)
+        } else {
+            false
+        };
+        if injected { VerdictBits::INJECTED } else { VerdictBits::empty() }
+    }
+
+    fn write_span(
+        &self,
+        out: &mut Output,
+        lineage: &Lineage,
+        kind: Kind,
+        span_id: SpanId,
+        members: &[u8],
+    ) -> VerdictBits {
+        let open = self.message.end == 0;
+        let mut cut = false;
+        let mut write = |out: &mut Vec<u8>| {
+            cut = self.write_beginning(out, lineage, kind, span_id, members);
+            if !open {
+                span::times(out, self.message.start, self.message.end);
+            }
+        };
+        if open {
+            write(&mut out.rest);
+        } else {
+            span::run(&mut out.spans, write);
+        }
+        if cut { VerdictBits::TRUNCATED } else { VerdictBits::empty() }
+    }
+
+    /// Answers whether something was cut at a limit.
+    fn write_beginning(
+        &self,
+        out: &mut Vec<u8>,
+        lineage: &Lineage,
+        kind: Kind,
+        span_id: SpanId,
+        members: &[u8],
+    ) -> bool {
+        let destination = describe::destination(self.route, self.bits, &self.parts);
+        let head = Head {
+            trace_id: lineage.trace_id,
+            span_id,
+            flags: lineage.flags,
+            tracestate: members,
+            parent: lineage.parent,
+            kind,
+            operation: if destination.is_empty() { "publish" } else { "publish " },
+            destination,
+        };
+        span::head(out, &head);
+        let template = &self.route.publish;
+        let size = self.message.body_size;
+        let written =
+            describe::describe(out, self.route, template, self.bits, &self.parts, size, |_| {});
+        let links = links(out, self.route, lineage, self.found.remote.as_ref(), None);
+        span::dropped(out, written.dropped, links);
+        written.cut || written.dropped + links > 0
+    }
+}
+
+/// What was found, as bits of a verdict.
+pub(crate) fn found_bits(
+    found: &Found<'_>,
+    body: &Body<'_>,
+    route: &Route,
+    body_bytes: &[u8],
+) -> VerdictBits {
+    let mut bits = VerdictBits::empty();
+    bits.set(VerdictBits::FOUND, found.remote.is_some());
+    bits.set(VerdictBits::INVALID, found.invalid);
+    bits.set(VerdictBits::DISAGREED, found.disagreed);
+    let asked_for = route.body_field.is_some() && !body_bytes.is_empty();
+    bits.set(VerdictBits::BODY_LEFT_ALONE, asked_for && body.scan.is_none());
+    bits
+}
+
+/// Writes the links of a span and answers how many were dropped.
+///
+/// The tracestate is repeated on a link only where the span itself does not carry it.
+pub(crate) fn links(
+    out: &mut Vec<u8>,
+    route: &Route,
+    lineage: &Lineage,
+    remote: Option<&RemoteSpan<'_>>,
+    previous: Option<&Pointer<'_>>,
+) -> u32 {
+    let mut left = route.link_count_max;
+    let mut dropped = 0;
+    let mut tracestate = Vec::new();
+    if lineage.is_root() && let Some(remote) = remote {
+        remote.tracestate.write(&mut tracestate);
+    }
+    let remote = remote.filter(|_| lineage.link).map(|remote| Pointer {
+        trace_id: remote.parts.trace_id,
+        span_id: remote.parts.span_id,
+        flags: remote.parts.flags,
+        tracestate: &tracestate,
+    });
+    for link in [remote.as_ref(), previous].into_iter().flatten() {
+        if left == 0 {
+            dropped += 1;
+        } else {
+            span::link(out, link);
+            left -= 1;
+        }
+    }
+    dropped
+}
