@@ -7,7 +7,7 @@ use crate::bindings::exports::spanbridge::tracing::propagation as contract;
 use crate::bindings::spanbridge::tracing::types::{Propagator as Kind, Splice};
 use crate::carrier::{Entry, field_of_name};
 use crate::context::{Context, SpanContext};
-use crate::envelope;
+use crate::envelope::{self, Envelope};
 use crate::field::Field;
 use crate::found::Body;
 use crate::id::{SpanId, TraceFlags, TraceId};
@@ -62,7 +62,8 @@ pub fn extract_body(
     field: &str,
     body: &[u8],
 ) -> Option<contract::Context> {
-    let body = Body::read(Some(field), body);
+    let envelope = Envelope::json(field);
+    let body = Body::read(Some(&envelope), body);
     propagators.extract(&body.carrier()).map(to_contract)
 }
 
@@ -73,7 +74,8 @@ pub fn inject_body(
     body: &[u8],
     context: contract::Context,
 ) -> Option<Vec<Splice>> {
-    let scan = envelope::scan(body, field, envelope::BODY_BYTES_MAX)?;
+    let envelope = Envelope::json(field);
+    let scan = envelope.scan(body, envelope::BODY_BYTES_MAX)?;
     let mut set = Vec::new();
     let sink: &mut propagator::Sink<'_> =
         &mut |field, key, value| set.push((name(field, key), value.to_vec()));

@@ -40,7 +40,7 @@ impl TraceParts {
 }
 
 /// A span context as it was found in a message, borrowed from it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RemoteSpan<'a> {
     /// Ids, flags and marks.
     pub parts: TraceParts,

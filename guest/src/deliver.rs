@@ -48,7 +48,7 @@ pub(crate) fn deliver(
     parts: Parts<'_>,
     headers: &[Entry<'_>],
 ) -> Decision {
-    let body = Body::read(route.body_field.as_deref(), parts.body);
+    let body = Body::read(route.envelope.as_ref(), parts.body);
     let body_entries = body.carrier();
     let found = Found::read(route, headers, &body_entries);
     let own_time = found.own_time_ms.unwrap_or(0).saturating_mul(NANOSECONDS_PER_MILLISECOND);
@@ -91,6 +91,8 @@ impl Deliver<'_> {
             bits |= self.inject(out, &lineage, span_id, &members);
         }
         let edits_end = out.rest.len();
+        out.rest.extend_from_slice(self.body.key());
+        let key_end = out.rest.len();
         if lineage.flags.is_sampled() {
             bits |= self.write_spans(out, random, &lineage, span_id, &members);
         }
@@ -99,7 +101,7 @@ impl Deliver<'_> {
             (false, Some(remote)) => (remote.parts.trace_id, SpanId(0)),
             (false, None) => (TraceId { hi: 0, lo: 0 }, SpanId(0)),
         };
-        Decision { trace_id, span_id, published: self.published, bits, edits_end }
+        Decision { trace_id, span_id, published: self.published, bits, edits_end, key_end }
     }
 
     fn replaces_context(&self) -> bool {

@@ -31,11 +31,13 @@ use json::{Extent, Member, Members};
 mod edit;
 mod field;
 mod json;
+mod kind;
 #[cfg(test)]
 mod tests;
 
 pub use edit::{Splice, Splices};
 pub use json::DEPTH_MAX;
+pub use kind::Envelope;
 
 /// The name of the field where a route does not configure another.
 pub const FIELD: &str = "_otel";
@@ -101,6 +103,11 @@ pub fn scan<'a>(body: &'a [u8], field: &'a str, body_bytes_max: usize) -> Option
 }
 
 impl<'a> Found<'a> {
+    /// What the envelope calls the message, to match a settlement to it. JSON by itself has none.
+    pub fn key(&self) -> &'a [u8] {
+        &[]
+    }
+
     /// Answers whether the body has the field.
     pub fn is_present(&self) -> bool {
         self.present

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::bindings::exports::spanbridge::tracing::messaging::Relation;
 use crate::carrier::{Carrier, Entry, field_of_name};
 use crate::context::RemoteSpan;
-use crate::envelope;
+use crate::envelope::{self, Envelope};
 use crate::field::Field;
 use crate::member;
 use crate::route::Route;
@@ -61,23 +61,22 @@ fn names_a_span(field: Field) -> bool {
 /// A body's envelope: the scan, and its entries as a carrier wants them.
 pub(crate) struct Body<'a> {
     pub scan: Option<envelope::Found<'a>>,
-    pub entries: Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
+    entries: Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
 }
 
 impl<'a> Body<'a> {
     /// Reads a body if the route asks for it and the host handed one in.
-    pub(crate) fn read(field: Option<&'a str>, body: &'a [u8]) -> Self {
-        let scan = match field {
-            Some(field) if !body.is_empty() => {
-                envelope::scan(body, field, envelope::BODY_BYTES_MAX)
-            }
-            _ => None,
-        };
-        let mut entries = Vec::new();
-        if let Some(found) = &scan {
-            entries.extend(found.entries().map(|(n, v)| (own(n), own(v))));
-        }
+    pub(crate) fn read(envelope: Option<&'a Envelope>, body: &'a [u8]) -> Self {
+        let scan = envelope
+            .filter(|_| !body.is_empty())
+            .and_then(|envelope| envelope.scan(body, envelope::BODY_BYTES_MAX));
+        let entries = scan.as_ref().map(|found| found.entries().collect()).unwrap_or_default();
         Self { scan, entries }
+    }
+
+    /// What the envelope calls the message; empty where it does not say.
+    pub(crate) fn key(&self) -> &[u8] {
+        self.scan.as_ref().map(envelope::Found::key).unwrap_or_default()
     }
 
     /// The entries whose names are fields.
@@ -88,11 +87,6 @@ impl<'a> Body<'a> {
         });
         fields.collect()
     }
-}
-
-/// Gives an entry a lifetime of its own. Few messages have a body read, and those have few entries.
-fn own<'b>(bytes: Cow<'_, [u8]>) -> Cow<'b, [u8]> {
-    Cow::Owned(bytes.into_owned())
 }
 
 /// What the producer asks of the consumer's relation: `MT-Activity-Propagation` of MassTransit

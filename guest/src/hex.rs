@@ -16,21 +16,22 @@ use crate::id::TraceId;
 const LANES: u64 = 0x0101_0101_0101_0101;
 
 /// Reads sixteen lower-case digits; `None` when one of them is anything else.
-pub fn parse_u64(digits: &[u8; 16]) -> Option<u64> {
-    let word = u128::from_be_bytes(*digits);
-    let (high, high_wrong) = pack((word >> 64) as u64);
-    let (low, low_wrong) = pack(word as u64);
+#[inline]
+pub(crate) fn parse_u64(digits: &[u8; 16]) -> Option<u64> {
+    let (high, high_wrong) = pack(u64::from_be_bytes(*digits.first_chunk()?));
+    let (low, low_wrong) = pack(u64::from_be_bytes(*digits.last_chunk()?));
     (high_wrong | low_wrong == 0).then_some((high << 32) | low)
 }
 
 /// Reads thirty-two lower-case digits. The id may be all zero: the format at hand decides.
-pub fn parse_trace_id(digits: &[u8; 32]) -> Option<TraceId> {
-    let (hi, lo) = digits.split_first_chunk::<16>()?;
-    Some(TraceId { hi: parse_u64(hi)?, lo: parse_u64(lo.first_chunk()?)? })
+#[inline]
+pub(crate) fn parse_trace_id(digits: &[u8; 32]) -> Option<TraceId> {
+    let (hi, lo) = (digits.first_chunk::<16>()?, digits.last_chunk::<16>()?);
+    Some(TraceId { hi: parse_u64(hi)?, lo: parse_u64(lo)? })
 }
 
 /// Reads one to thirty-two lower-case digits as if zeros stood before them.
-pub fn parse_padded(digits: &[u8]) -> Option<TraceId> {
+pub(crate) fn parse_padded(digits: &[u8]) -> Option<TraceId> {
     let mut padded = [b'0'; 32];
     let missing = padded.len().checked_sub(digits.len())?;
     if digits.is_empty() {
@@ -41,12 +42,13 @@ pub fn parse_padded(digits: &[u8]) -> Option<TraceId> {
 }
 
 /// Reads two lower-case digits.
-pub fn parse_u8([high, low]: [u8; 2]) -> Option<u8> {
+#[inline]
+pub(crate) fn parse_u8([high, low]: [u8; 2]) -> Option<u8> {
     Some((digit(high)? << 4) | digit(low)?)
 }
 
 /// The value of one lower-case digit.
-pub const fn digit(byte: u8) -> Option<u8> {
+pub(crate) const fn digit(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
@@ -55,14 +57,17 @@ pub const fn digit(byte: u8) -> Option<u8> {
 }
 
 /// Writes sixteen lower-case digits.
-pub fn format_u64(number: u64) -> [u8; 16] {
-    let high = u128::from(spread((number >> 32) as u32));
-    let low = u128::from(spread(number as u32));
-    ((high << 64) | low).to_be_bytes()
+#[inline]
+pub(crate) fn format_u64(number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    digits[..8].copy_from_slice(&spread((number >> 32) as u32).to_be_bytes());
+    digits[8..].copy_from_slice(&spread(number as u32).to_be_bytes());
+    digits
 }
 
 /// Writes thirty-two lower-case digits.
-pub fn format_trace_id(id: TraceId) -> [u8; 32] {
+#[inline]
+pub(crate) fn format_trace_id(id: TraceId) -> [u8; 32] {
     let mut digits = [0; 32];
     digits[..16].copy_from_slice(&format_u64(id.hi));
     digits[16..].copy_from_slice(&format_u64(id.lo));
@@ -70,7 +75,7 @@ pub fn format_trace_id(id: TraceId) -> [u8; 32] {
 }
 
 /// Writes two lower-case digits.
-pub const fn format_u8(number: u8) -> [u8; 2] {
+pub(crate) const fn format_u8(number: u8) -> [u8; 2] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     [DIGITS[(number >> 4) as usize], DIGITS[(number & 0xf) as usize]]
 }

@@ -21,6 +21,7 @@ pub(crate) const LEAVE_ALONE: Verdict = Verdict {
     bits: 0,
     spans: 0,
     edits: 0,
+    key: 0,
     open: 0,
 };
 
@@ -56,7 +57,8 @@ impl Output {
             bits: decision.bits.bits().into(),
             spans: (self.spans.len() - spans) as u32,
             edits: (decision.edits_end - rest) as u32,
-            open: (self.rest.len() - decision.edits_end) as u32,
+            key: (decision.key_end - decision.edits_end) as u32,
+            open: (self.rest.len() - decision.key_end) as u32,
         });
     }
 
@@ -77,8 +79,10 @@ pub(crate) struct Decision {
     pub span_id: SpanId,
     pub published: u64,
     pub bits: VerdictBits,
-    /// Where in `Output::rest` the edits end and an open span begins.
+    /// Where in `Output::rest` the edits end and the key begins.
     pub edits_end: usize,
+    /// Where the key ends and an open span begins.
+    pub key_end: usize,
 }
 
 /// The contract's bits of a message; bits of a newer host's are dropped.

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 /// Decodes `text`; `None` when a `%` is not followed by two hex digits of either case.
 ///
 /// Bytes that are not UTF-8 become U+FFFD (W3C Baggage, "value").
-pub fn decode(text: &[u8]) -> Option<String> {
+pub(crate) fn decode(text: &[u8]) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [byte, after @ ..] = rest {
@@ -28,7 +28,7 @@ pub fn decode(text: &[u8]) -> Option<String> {
 }
 
 /// Appends `text`, each byte that `is_plain` refuses as `%` and two upper-case digits.
-pub fn encode(out: &mut Vec<u8>, text: &str, is_plain: impl Fn(u8) -> bool) {
+pub(crate) fn encode(out: &mut Vec<u8>, text: &str, is_plain: impl Fn(u8) -> bool) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {
         if is_plain(byte) {
@@ -40,7 +40,7 @@ pub fn encode(out: &mut Vec<u8>, text: &str, is_plain: impl Fn(u8) -> bool) {
 }
 
 /// The unreserved bytes of RFC 3986, section 2.3.
-pub const fn is_unreserved(byte: u8) -> bool {
+pub(crate) const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 

@@ -231,7 +231,9 @@ impl Propagators {
         (span.is_some() || !baggage.is_empty()).then(|| Context::new(span, baggage))
     }
 
-    /// Reads the span alone, without allocating: that of the last format that finds a valid one.
+    /// Reads the span alone: that of the last format that finds a valid one.
+    ///
+    /// Allocates only when `tracestate` came in several fields.
     pub fn extract_span<'a>(&self, carrier: Carrier<'a>) -> Option<RemoteSpan<'a>> {
         self.as_slice().iter().rev().find_map(|propagator| propagator.extract_span(carrier))
     }

@@ -47,7 +47,7 @@ pub(crate) fn publish(
     parts: Parts<'_>,
     headers: &[Entry<'_>],
 ) -> Decision {
-    let body = Body::read(route.body_field.as_deref(), parts.body);
+    let body = Body::read(route.envelope.as_ref(), parts.body);
     let body_entries = body.carrier();
     let found = Found::read(route, headers, &body_entries);
     let bits = message_bits(message.bits);
@@ -71,10 +71,12 @@ impl Publish<'_> {
             bits |= self.inject(out, &outgoing);
         }
         let edits_end = out.rest.len();
+        out.rest.extend_from_slice(self.body.key());
+        let key_end = out.rest.len();
         if lineage.flags.is_sampled() && self.route.producer_spans {
             bits |= self.write_span(out, &lineage, kind, span_id, &members);
         }
-        Decision { trace_id: lineage.trace_id, span_id, published: 0, bits, edits_end }
+        Decision { trace_id: lineage.trace_id, span_id, published: 0, bits, edits_end, key_end }
     }
 
     /// Where the span stands, and whether it is ours to create the context.
@@ -212,7 +214,7 @@ pub(crate) fn found_bits(
     bits.set(VerdictBits::FOUND, found.remote.is_some());
     bits.set(VerdictBits::INVALID, found.invalid);
     bits.set(VerdictBits::DISAGREED, found.disagreed);
-    let asked_for = route.body_field.is_some() && !body_bytes.is_empty();
+    let asked_for = route.envelope.is_some() && !body_bytes.is_empty();
     bits.set(VerdictBits::BODY_LEFT_ALONE, asked_for && body.scan.is_none());
     bits
 }

@@ -10,6 +10,7 @@ use crate::bindings::exports::spanbridge::tracing::messaging::{
     DeliveryMode, Relation, Settings, Trust,
 };
 use crate::carry;
+use crate::envelope::Envelope;
 use crate::propagator::{Propagator, Propagators};
 use crate::sampler::Sampler;
 use crate::semconv::{self, Operation};
@@ -45,7 +46,7 @@ pub(crate) struct Route {
     pub queue_wait_spans: bool,
     pub body_size: bool,
     pub old_names: bool,
-    pub body_field: Option<String>,
+    pub envelope: Option<Envelope>,
     /// Stands for the destination in span names.
     pub template: Option<String>,
     pub limits: Limits,
@@ -86,7 +87,7 @@ impl Route {
             queue_wait_spans: settings.queue_wait_spans,
             body_size: settings.body_size,
             old_names: settings.old_names,
-            body_field: settings.body_field.filter(|field| !field.is_empty()),
+            envelope: settings.envelope.map(Envelope::new).transpose()?,
             template: settings.destination_template.filter(|template| !template.is_empty()),
             limits,
             link_count_max: settings.link_count_max,

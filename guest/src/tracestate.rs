@@ -6,15 +6,15 @@
 //!             key "=" value
 //! ```
 //!
-//! [`Tracestate`] is a validated view that borrows its members; reading and writing a list of the
-//! usual length allocates nothing but the room for the answer. It does not interpret any member.
+//! [`Tracestate`] is a validated view of the text as it came: one pass checks it and notes where
+//! the members are. Only a list that came in several fields is copied, to make it one. No member
+//! is interpreted here.
 //!
 //! W3C Trace Context Level 2, "Tracestate Header". Two of its answers are easily got wrong: one
 //! invalid member, or a 33rd, discards the whole list; and duplicate keys do not.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
-
-use crate::carrier::trim;
 
 /// "There can be a maximum of 32 list-members in a list."
 pub const MEMBERS_MAX: usize = 32;
@@ -25,6 +25,10 @@ pub const WRITTEN_BYTES_MAX: usize = 512;
 
 /// "Entries larger than 128 characters long SHOULD be removed first."
 const LONG_MEMBER_BYTES: usize = 128;
+
+/// The longest text that is read: 32 members of 513 bytes and 31 commas make 16 447, so what is
+/// longer holds more white space than members.
+const TEXT_BYTES_MAX: usize = 32 * 1024;
 
 /// The longest key and the longest value in bytes (the grammar's `0*255` after the first).
 const PART_BYTES_MAX: usize = 256;
@@ -52,17 +56,20 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-/// A valid list of members, in order, borrowed from one or several values of the field.
-#[derive(Clone, Copy, Debug)]
+/// A valid list of members.
+#[derive(Clone, Debug)]
 pub struct Tracestate<'a> {
-    /// `key=value`, without white space around it; valid up to `count`.
-    members: [&'a [u8]; MEMBERS_MAX],
+    /// The list, with whatever white space and empty members it came with.
+    text: Cow<'a, [u8]>,
+    /// Where each member begins and ends in the text, white space excluded; valid up to `count`.
+    members: [(u16, u16); MEMBERS_MAX],
     count: usize,
 }
 
 impl<'a> Tracestate<'a> {
     /// The list without members.
-    pub const EMPTY: Self = Self { members: [&[]; MEMBERS_MAX], count: 0 };
+    pub const EMPTY: Self =
+        Self { text: Cow::Borrowed(&[]), members: [(0, 0); MEMBERS_MAX], count: 0 };
 
     /// Reads the values of the field in their order, as one list (RFC 9110, section 5.3).
     ///
@@ -84,21 +91,21 @@ impl<'a> Tracestate<'a> {
     }
 
     /// The members in order, as key and value.
-    pub fn members(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + '_ {
-        self.raw().iter().map(|member| {
-            let at = key_length(member);
-            (&member[..at], &member[at + 1..])
+    pub fn members(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> {
+        self.raw().map(|member| {
+            let at = member.iter().position(|&byte| byte == b'=').unwrap_or(member.len());
+            (&member[..at], member.get(at + 1..).unwrap_or_default())
         })
     }
 
     /// The value of the first member with this key.
-    pub fn get(&self, key: &[u8]) -> Option<&'a [u8]> {
-        self.raw().iter().find_map(|member| member.strip_prefix(key)?.strip_prefix(b"="))
+    pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        self.raw().find_map(|member| value_of(member, key))
     }
 
     /// Appends the list to `out`, members joined by commas.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write_joined(out, self.raw().iter().copied());
+        write_joined(out, self.raw());
     }
 
     /// Appends the list to `out` with `key=value` as its first member, in place of every other
@@ -114,83 +121,91 @@ impl<'a> Tracestate<'a> {
             self.write(out);
             return false;
         }
-        let kept = self.fitting(self.without(key), own_bytes);
+        out.reserve(WRITTEN_BYTES_MAX.min(own_bytes + 1 + self.text.len()));
         out.extend_from_slice(key);
         out.push(b'=');
         out.extend_from_slice(value);
-        if kept != 0 {
-            out.push(b',');
-            write_joined(out, self.chosen(kept));
+        let fits_all =
+            self.count < MEMBERS_MAX && own_bytes + 1 + self.text.len() <= WRITTEN_BYTES_MAX;
+        let kept = if fits_all { u32::MAX } else { self.fitting(key, own_bytes) };
+        for (index, member) in self.raw().enumerate() {
+            if kept >> index & 1 != 0 && value_of(member, key).is_none() {
+                out.push(b',');
+                out.extend_from_slice(member);
+            }
         }
         true
     }
 
     /// Appends the list to `out` without the members of `key`.
     pub fn write_without(&self, out: &mut Vec<u8>, key: &[u8]) {
-        write_joined(out, self.chosen(self.without(key)));
+        write_joined(out, self.raw().filter(|member| value_of(member, key).is_none()));
     }
 
-    fn raw(&self) -> &[&'a [u8]] {
-        &self.members[..self.count]
+    /// The members in order, each `key=value` without white space around it.
+    fn raw(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+        let places = self.members[..self.count].iter();
+        places.map(|&(start, end)| &self.text[usize::from(start)..usize::from(end)])
     }
 
-    /// Adds the members of one value; `None` when one is invalid or too many.
+    /// Adds the members of one value; `None` when one is invalid or the limits are passed.
     fn append(&mut self, value: &'a [u8]) -> Option<()> {
+        let had_none = self.count == 0;
+        let base = if had_none { 0 } else { self.text.len() + 1 };
+        if value.len() > TEXT_BYTES_MAX || base + value.len() > TEXT_BYTES_MAX {
+            return None;
+        }
+        let before = self.count;
         let mut rest = value;
-        loop {
-            let end = rest.iter().position(|&byte| byte == b',').unwrap_or(rest.len());
-            let member = trim(&rest[..end]);
-            if !member.is_empty() {
-                let at = key_length(member);
-                let text = member.get(at + 1..)?;
-                if !is_key(&member[..at]) || !is_value(text) {
-                    return None;
-                }
-                *self.members.get_mut(self.count)? = member;
-                self.count += 1;
+        while let [byte, after @ ..] = rest {
+            if matches!(byte, b',' | b' ' | b'\t') {
+                rest = after;
+                continue;
             }
-            match rest.get(end + 1..) {
-                Some(next) => rest = next,
-                None => return Some(()),
-            }
+            let start = base + value.len() - rest.len();
+            let member_bytes;
+            (member_bytes, rest) = split_member(rest)?;
+            // TEXT_BYTES_MAX fits u16.
+            *self.members.get_mut(self.count)? = (start as u16, (start + member_bytes) as u16);
+            self.count += 1;
         }
+        if had_none {
+            self.text = Cow::Borrowed(value);
+        } else if self.count > before {
+            let text = self.text.to_mut();
+            text.push(b',');
+            text.extend_from_slice(value);
+        }
+        Some(())
     }
 
-    /// A bit for each member whose key is not `key`.
-    fn without(&self, key: &[u8]) -> u32 {
-        let mut chosen = 0;
-        for (index, member) in self.raw().iter().enumerate() {
-            let same = member.strip_prefix(key).is_some_and(|rest| rest.starts_with(b"="));
-            chosen |= u32::from(!same) << index;
+    /// Chooses the members, a bit for each, that fit behind a new one of `key` and `own_bytes`.
+    fn fitting(&self, key: &[u8], own_bytes: usize) -> u32 {
+        let mut lengths = [0; MEMBERS_MAX];
+        let mut kept: u32 = 0;
+        for (index, (length, member)) in lengths.iter_mut().zip(self.raw()).enumerate() {
+            *length = member.len() + 1;
+            kept |= u32::from(value_of(member, key).is_none()) << index;
         }
-        chosen
-    }
-
-    fn chosen(&self, chosen: u32) -> impl Iterator<Item = &'a [u8]> + '_ {
-        let kept = move |index: &usize| chosen >> index & 1 != 0;
-        (0..self.count).filter(kept).map(|index| self.members[index])
-    }
-
-    /// Takes members out of `chosen` until they fit behind a new one of `own_bytes`.
-    fn fitting(&self, mut chosen: u32, own_bytes: usize) -> u32 {
-        if chosen.count_ones() as usize == MEMBERS_MAX {
-            chosen &= !(1 << (MEMBERS_MAX - 1));
+        if kept == u32::MAX {
+            kept >>= 1;
         }
-        let mut bytes =
-            own_bytes + self.chosen(chosen).map(|member| member.len() + 1).sum::<usize>();
-        for bytes_min in [LONG_MEMBER_BYTES + 1, 0] {
-            for index in (0..self.count).rev() {
+        let is_kept = |kept: u32, index: usize| kept >> index & 1 != 0;
+        let others = lengths.iter().enumerate().filter(|&(index, _)| is_kept(kept, index));
+        let mut bytes = own_bytes + others.map(|(_, length)| length).sum::<usize>();
+        // Each length counts the comma before the member.
+        for length_min in [LONG_MEMBER_BYTES + 2, 0] {
+            for index in (0..MEMBERS_MAX).rev() {
                 if bytes <= WRITTEN_BYTES_MAX {
-                    return chosen;
+                    return kept;
                 }
-                let length = self.members[index].len();
-                if chosen >> index & 1 != 0 && length >= bytes_min {
-                    chosen &= !(1 << index);
-                    bytes -= length + 1;
+                if is_kept(kept, index) && lengths[index] >= length_min {
+                    kept &= !(1 << index);
+                    bytes -= lengths[index];
                 }
             }
         }
-        chosen
+        kept
     }
 }
 
@@ -208,9 +223,27 @@ pub fn is_value(value: &[u8]) -> bool {
         && value.iter().all(|&byte| byte == b' ' || CLASSES[usize::from(byte)] & VALUE != 0)
 }
 
-/// Where the key of a member ends: at its first `=`, or at its end when there is none.
-fn key_length(member: &[u8]) -> usize {
-    member.iter().position(|&byte| byte == b'=').unwrap_or(member.len())
+/// The value of a member if it has this key.
+fn value_of<'a>(member: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    member.strip_prefix(key)?.strip_prefix(b"=")
+}
+
+/// Answers the length of the member at the front, and the text from the comma behind it on.
+fn split_member(text: &[u8]) -> Option<(usize, &[u8])> {
+    let key_bytes = text.iter().position(|&byte| CLASSES[usize::from(byte)] & KEY == 0)?;
+    let (key, rest) = text.split_at(key_bytes);
+    let rest = rest.strip_prefix(b"=")?;
+    let is_inside = |byte: u8| byte == b' ' || CLASSES[usize::from(byte)] & VALUE != 0;
+    let end = rest.iter().position(|&byte| !is_inside(byte)).unwrap_or(rest.len());
+    let (value, mut rest) = rest.split_at(end);
+    while let [b' ' | b'\t', after @ ..] = rest {
+        rest = after;
+    }
+    let starts = CLASSES[usize::from(*key.first()?)] & KEY_START != 0;
+    let value_bytes = value.iter().rposition(|&byte| byte != b' ')? + 1;
+    let short = key_bytes <= PART_BYTES_MAX && value_bytes <= PART_BYTES_MAX;
+    let ends = matches!(rest, [] | [b',', ..]);
+    (starts && short && ends).then_some((key_bytes + 1 + value_bytes, rest))
 }
 
 fn write_joined<'a>(out: &mut Vec<u8>, members: impl Iterator<Item = &'a [u8]>) {

@@ -89,6 +89,16 @@ fn thirty_two_members_are_kept_and_a_thirty_third_discards_all() {
 }
 
 #[test]
+fn a_text_past_its_limit_is_discarded_even_if_it_is_mostly_white_space() {
+    let padded = |bytes: usize| format!("a=1{}", " ".repeat(bytes - 3));
+    assert_eq!(read(&[&padded(TEXT_BYTES_MAX)]), "a=1");
+    assert_eq!(read(&[&padded(TEXT_BYTES_MAX + 1)]), "");
+    let half = padded(TEXT_BYTES_MAX / 2);
+    assert_eq!(read(&[&half, &half[1..]]), "");
+    assert_eq!(read(&[&half, "b=2"]), "a=1,b=2");
+}
+
+#[test]
 fn get_finds_the_first_member_of_exactly_that_key() {
     let list = Tracestate::parse([&b"ab=1,a=2,a=3"[..]]);
     assert_eq!(list.get(b"a"), Some(&b"2"[..]));

@@ -1,0 +1,58 @@
+# Each target is a few lines; what has to decide something is a script in tests/tools.
+TIME ?= 60
+.DEFAULT_GOAL := help
+.PHONY: help build guest demo check test lint fmt fuzz bench doc wit deny tools clean
+
+help: ## prints this list
+	@echo 'usage: make TARGET'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## builds the program, the component in it: target/release/spanbridge
+	cargo build --release -p spanbridge-gateway --bin spanbridge
+
+guest: ## builds the component alone, and says its size and hash
+	tests/tools/guest.sh
+
+demo: ## installs what is missing, and shows one trace through a queue
+	tests/tools/install.sh linker wasm
+	cargo run -p spanbridge-gateway --bin spanbridge -- demo
+
+check: ## lints and tests with what is installed: what needs a missing broker says so and is skipped
+	tests/tools/lint.sh
+	cargo build --workspace --bins --tests
+	cargo test --workspace
+
+test: ## installs what is missing, and runs everything CI runs
+	tests/tools/test.sh
+
+lint: ## formatting, clippy, documentation, vendored WIT, dependencies
+	tests/tools/lint.sh
+
+fmt: ## formats the code
+	cargo fmt --all
+	cargo fmt --manifest-path tests/fuzz/Cargo.toml
+
+fuzz: ## fuzzes each target for TIME seconds (60)
+	tests/tools/install.sh linker wasm fuzz
+	tests/fuzz/run.sh $(TIME)
+
+bench: ## measures the call path, and prints the table
+	cargo run --release --manifest-path tests/bench/Cargo.toml
+
+doc: ## builds the documentation, private items too
+	cargo doc --workspace --no-deps --document-private-items
+
+wit: ## checks that the vendored WIT is the pinned one, and that the contract compiles
+	sha256sum --check tests/tools/wit-deps.sha256
+	cargo check -p spanbridge-guest --target wasm32-wasip2
+
+deny: ## checks licences, sources and versions of dependencies; builds cargo-deny the first time
+	tests/tools/install.sh deny
+	cargo deny check bans licenses sources
+
+tools: ## installs everything that the tests use
+	tests/tools/install.sh all
+
+clean: ## removes what was built and installed in this directory
+	cargo clean
+	rm -rf .tools tests/fuzz/target tests/fuzz/corpus tests/fuzz/artifacts

@@ -1,0 +1,43 @@
+//! Which envelope a route's bodies have.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use super::{FIELD, Found, scan};
+use crate::bindings::exports::spanbridge::tracing::messaging as contract;
+
+/// A kind of envelope, as a route names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    /// A JSON object whose member of this name is an object of headers.
+    Json(String),
+}
+
+impl Envelope {
+    /// The kinds that the contract may name.
+    const KINDS: [&str; 1] = ["json"];
+
+    /// Takes an envelope of the contract. The error names the kinds that there are.
+    pub fn new(envelope: contract::Envelope) -> Result<Self, String> {
+        match envelope.kind.as_str() {
+            "json" if envelope.field.is_empty() => Ok(Self::json(FIELD)),
+            "json" => Ok(Self::Json(envelope.field)),
+            kind => {
+                let known = Self::KINDS.join(", ");
+                Err(format!("expected an envelope of kind {known}, found `{kind}`"))
+            }
+        }
+    }
+
+    /// The JSON envelope with a field of this name.
+    pub fn json(field: &str) -> Self {
+        Self::Json(field.to_string())
+    }
+
+    /// Looks for the envelope in a body; `None`: leave the body alone.
+    pub fn scan<'a>(&'a self, body: &'a [u8], body_bytes_max: usize) -> Option<Found<'a>> {
+        match self {
+            Self::Json(field) => scan(body, field, body_bytes_max),
+        }
+    }
+}

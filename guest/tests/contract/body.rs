@@ -1,0 +1,70 @@
+//! Context in a body: read, written by splice, or left alone.
+
+use spanbridge_guest::bindings::exports::spanbridge::tracing::messaging::{
+    Envelope, MessageBits, VerdictBits,
+};
+use spanbridge_guest::component::Component;
+
+use crate::host::{Parts, component, deliver, publish, settings};
+
+fn with_json_envelope() -> Component {
+    let mut settings = settings("redis");
+    settings.envelope = Some(Envelope { kind: "json".to_owned(), field: String::new() });
+    component(settings)
+}
+
+fn with_body(body: &str) -> Parts {
+    Parts { body: body.as_bytes().to_vec(), ..Parts::to("jobs") }
+}
+
+#[test]
+fn where_there_are_no_headers_the_context_goes_into_the_body() {
+    let mut component = with_json_envelope();
+    let body = r#"{ "n" : 1.50e2, "n": [ ] }"#;
+    let sent = publish(&mut component, &with_body(body), |message| {
+        message.bits = MessageBits::NO_HEADERS.bits().into();
+    });
+    assert!(sent.has(VerdictBits::INJECTED));
+    let message = with_body(body).apply(&sent.edits);
+    let text = String::from_utf8(message.body.clone()).unwrap();
+    assert!(text.starts_with(r#"{ "n" : 1.50e2, "n": [ ]"#), "{text}");
+    assert!(text.contains(r#""_otel":{"traceparent":"00-"#), "{text}");
+
+    let got = deliver(&mut component, &message, |delivery| {
+        delivery.bits = (MessageBits::UNSEEN | MessageBits::NO_HEADERS).bits().into();
+    });
+    assert_eq!(got.spans[0].parent_span_id, sent.spans[0].span_id);
+    assert!(got.has(VerdictBits::PUBLISH_TIME_OWN));
+}
+
+#[test]
+fn a_body_that_is_no_object_is_left_alone() {
+    let mut component = with_json_envelope();
+    for body in ["[1]", "{", "{} trailing", "\u{feff}{}", r#"{"_otel":3}"#] {
+        let answered = publish(&mut component, &with_body(body), |message| {
+            message.bits = MessageBits::NO_HEADERS.bits().into();
+        });
+        assert!(answered.edits.is_empty(), "{body}");
+        assert!(answered.has(VerdictBits::BODY_LEFT_ALONE), "{body}");
+    }
+}
+
+#[test]
+fn a_header_wins_over_the_body_and_disagreement_is_told() {
+    let mut component = with_json_envelope();
+    let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let body = r#"{"_otel":{"traceparent":"00-1bf92f3577b34da6a3ce929d0e0e4736-10f067aa0ba902b7-01"}}"#;
+    let answered =
+        publish(&mut component, &with_body(body).header("traceparent", header), |_| {});
+    assert!(answered.has(VerdictBits::FOUND | VerdictBits::DISAGREED));
+    assert_eq!(answered.verdict.span_id != 0, true);
+    assert_eq!(answered.verdict.trace_hi, 0x4bf9_2f35_77b3_4da6);
+}
+
+#[test]
+fn an_unknown_envelope_is_refused_with_those_that_are_known() {
+    let mut settings = settings("redis");
+    settings.envelope = Some(Envelope { kind: "xml".to_owned(), field: String::new() });
+    let error = Component::new([1; 4]).open(0, settings).unwrap_err();
+    assert!(error.contains("json") && error.ends_with("found `xml`"), "{error}");
+}

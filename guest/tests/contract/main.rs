@@ -1,0 +1,11 @@
+//! The contract carries what each broker needs: one file a protocol, against a host in memory.
+
+mod amqp;
+mod batch;
+mod body;
+mod host;
+mod limits;
+mod nats;
+mod policy;
+mod redis;
+mod sampling;
