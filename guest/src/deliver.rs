@@ -58,7 +58,7 @@ pub(crate) fn deliver(
         route,
         delivery,
         bits,
-        parts,
+        parts: body.complete(parts),
         headers,
         body: &body,
         found: &found,
@@ -250,6 +250,7 @@ impl Deliver<'_> {
     }
 
     fn describe(&self, to: &mut Attributes<'_>, kind: Kind) {
+        describe::envelope(to, self.route, &self.parts, self.body);
         if self.published != 0 {
             let wait = self.delivery.start.saturating_sub(self.published);
             to.seconds(semconv::QUEUE_WAIT, wait);

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::attributes::Attributes;
 use crate::bindings::exports::spanbridge::tracing::messaging::{Attribute, MessageBits};
 use crate::block::{Parts, Value, attributes};
+use crate::found::Body;
 use crate::route::{Route, Template};
 use crate::semconv;
 
@@ -69,6 +70,16 @@ pub(crate) fn describe(
     }
     let (_, dropped, cut) = to.end();
     Written { dropped, cut }
+}
+
+/// Writes what the envelope says of the message, where the host does not say it itself.
+pub(crate) fn envelope(to: &mut Attributes<'_>, route: &Route, parts: &Parts<'_>, body: &Body<'_>) {
+    for (attribute, value) in body.attributes().filter(|(_, value)| !value.is_empty()) {
+        let attribute = attribute as u8;
+        if attributes(parts.attributes).all(|(told, _)| told != attribute) {
+            write(to, route.old_names, attribute, Value::Text(value));
+        }
+    }
 }
 
 fn write(to: &mut Attributes<'_>, old_names: bool, attribute: u8, value: Value<'_>) {

@@ -3,7 +3,8 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use crate::bindings::exports::spanbridge::tracing::messaging::Relation;
+use crate::bindings::exports::spanbridge::tracing::messaging::{Attribute, Relation};
+use crate::block::Parts;
 use crate::carrier::{Carrier, Entry, field_of_name};
 use crate::context::RemoteSpan;
 use crate::envelope::{self, Envelope};
@@ -77,6 +78,24 @@ impl<'a> Body<'a> {
     /// What the envelope calls the message; empty where it does not say.
     pub(crate) fn key(&self) -> &[u8] {
         self.scan.as_ref().map(envelope::Found::key).unwrap_or_default()
+    }
+
+    /// Fills in what the host could not know: the message's id.
+    pub(crate) fn complete<'b>(&'b self, parts: Parts<'b>) -> Parts<'b> {
+        match &self.scan {
+            Some(scan) if parts.id.is_empty() => Parts { id: scan.message_id(), ..parts },
+            _ => parts,
+        }
+    }
+
+    /// What the envelope says of the message in attributes of the contract; empty values among it.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (Attribute, &[u8])> {
+        self.scan.iter().flat_map(|scan| {
+            [
+                (Attribute::ConversationId, scan.conversation_id()),
+                (Attribute::JobName, scan.job_name()),
+            ]
+        })
     }
 
     /// The entries whose names are fields.

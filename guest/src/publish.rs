@@ -51,6 +51,7 @@ pub(crate) fn publish(
     let body_entries = body.carrier();
     let found = Found::read(route, headers, &body_entries);
     let bits = message_bits(message.bits);
+    let parts = body.complete(parts);
     let publish = Publish { route, message, bits, parts, headers, body: &body, found: &found };
     publish.decide(out, random)
 }
@@ -195,8 +196,10 @@ impl Publish<'_> {
         span::head(out, &head);
         let template = &self.route.publish;
         let size = self.message.body_size;
-        let written =
-            describe::describe(out, self.route, template, self.bits, &self.parts, size, |_| {});
+        let (route, parts) = (self.route, &self.parts);
+        let written = describe::describe(out, route, template, self.bits, parts, size, |to| {
+            describe::envelope(to, route, parts, self.body);
+        });
         let links = links(out, self.route, lineage, self.found.remote.as_ref(), None);
         span::dropped(out, written.dropped, links);
         written.cut || written.dropped + links > 0

@@ -1,4 +1,4 @@
-//! The splices that change the entries of a context field.
+//! The splices that change the entries of a context object.
 //!
 //! ```text
 //! {"id":1,"_otel":{"traceparent":"00-…","tracestate":"a=b"}}
@@ -12,7 +12,8 @@
 use alloc::vec::Vec;
 
 use super::json::Member;
-use super::{ENTRIES_MAX, Found, field};
+use super::{ENTRIES_MAX, Entry, Found, Others, field};
+use crate::carrier::field_of_name;
 
 /// One change: `removed` bytes at `offset` give way to `inserted`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,73 +55,78 @@ impl Found<'_> {
     /// Says how to change the entries: each of `set` gets its value, each of `remove` goes.
     ///
     /// Names are compared without regard to case, and an existing name keeps its spelling and its
-    /// place. New entries are added at the end, in the order given; without the field, the field
-    /// is added as the last member. A name in both lists is set. Of two equal names in `set` the
-    /// first counts. An entry that already has its value is not touched, so splicing the same
-    /// twice changes nothing the second time. The field itself is never removed.
+    /// place. New entries are added at the end, in the order given; without the context object,
+    /// the object is added as the last member. A name in both lists is set. Of two equal names in
+    /// `set` the first counts. An entry that already has its value is not touched, so splicing the
+    /// same twice changes nothing the second time. The context object itself is never removed.
     ///
-    /// Answers `None` when a value is not UTF-8 and so cannot be put into JSON, or when the field
-    /// would have more than [`ENTRIES_MAX`] entries: leave the body alone.
+    /// Answers `None`, which means to leave the body alone, when a value is not UTF-8 and so cannot
+    /// be put into JSON, when there would be more than [`ENTRIES_MAX`] entries, or when a name that
+    /// is no context field is to be added beside members of others: one of those may have it.
     pub fn splice(&self, set: &[(&str, &[u8])], remove: &[&str]) -> Option<Splices> {
         let mut splices = Splices::default();
-        let mut any_kept = false;
-        for (index, entry) in self.members().iter().enumerate() {
+        let mut removed = 0;
+        for entry in self.own() {
             match self.fate(entry, set, remove)? {
-                Fate::Kept => any_kept = true,
+                Fate::Kept => {}
                 Fate::Replaced(value) => {
-                    any_kept = true;
-                    splices.cut(entry.value.start, entry.value.end);
+                    splices.cut(entry.member.value.start, entry.member.value.end);
                     field::encode(value, &mut splices.bytes);
                     splices.close();
                 }
                 Fate::Removed => {
-                    let (start, end) = self.with_comma(index, any_kept);
+                    let (start, end) = self.with_comma(entry, removed);
                     splices.cut(start, end);
                     splices.close();
+                    removed += 1;
                 }
             }
         }
-        self.add_missing(set, any_kept, &mut splices)?;
+        self.add_missing(set, removed, &mut splices)?;
         Some(splices)
     }
 
     fn fate<'v>(
         &self,
-        entry: &Member,
+        entry: &Entry,
         set: &[(&str, &'v [u8])],
         remove: &[&str],
     ) -> Option<Fate<'v>> {
-        if let Some(&(_, value)) = set.iter().find(|(name, _)| self.is_named(entry, name)) {
+        let is_named = |name: &str| self.is_named(entry, name.as_bytes());
+        if let Some(&(_, value)) = set.iter().find(|(name, _)| is_named(name)) {
             let unchanged = self.value(entry).is_some_and(|old| *old == *value);
             let value = core::str::from_utf8(value).ok()?;
             return Some(if unchanged { Fate::Kept } else { Fate::Replaced(value) });
         }
-        let removed = remove.iter().any(|name| self.is_named(entry, name));
+        let removed = remove.iter().any(|name| is_named(name));
         Some(if removed { Fate::Removed } else { Fate::Kept })
     }
 
-    /// The bytes to take out with an entry so that commas stay right: the one before it where an
-    /// entry stays there, else the one after it.
-    fn with_comma(&self, index: usize, any_kept: bool) -> (usize, usize) {
-        let entries = self.members();
-        let entry = entries[index];
-        if any_kept {
-            return (entries[index - 1].value.end, entry.value.end);
+    /// The bytes to take out with an entry so that commas stay right: the one before it where a
+    /// member stays there, else the one after it. `removed` of the members before it go.
+    ///
+    /// Between the members of an object that was read stand one comma and white space.
+    fn with_comma(&self, entry: &Entry, removed: usize) -> (usize, usize) {
+        let Member { name, value } = entry.member;
+        let (before, after) = (&self.body[..name.start], &self.body[value.end..]);
+        if entry.index > removed {
+            let comma = before.trim_ascii_end().len() - 1;
+            return (before[..comma].trim_ascii_end().len(), value.end);
         }
-        let end = entries.get(index + 1).map_or(entry.value.end, |next| next.name.start);
-        (entry.name.start, end)
+        let next = after.trim_ascii_start().strip_prefix(b",").map(<[u8]>::trim_ascii_start);
+        (name.start, next.map_or(value.end, |next| self.body.len() - next.len()))
     }
 
     fn add_missing(
         &self,
         set: &[(&str, &[u8])],
-        any_kept: bool,
+        removed: usize,
         splices: &mut Splices,
     ) -> Option<()> {
         let is_new = |index: usize| {
             let (name, _) = set[index];
             !set[..index].iter().any(|(earlier, _)| earlier.eq_ignore_ascii_case(name))
-                && !self.members().iter().any(|entry| self.is_named(entry, name))
+                && !self.own().iter().any(|entry| self.is_named(entry, name.as_bytes()))
         };
         let mut added = (0..set.len()).filter(|&index| is_new(index)).peekable();
         if added.peek().is_none() {
@@ -128,10 +134,10 @@ impl Found<'_> {
         }
         splices.cut(self.insert_at, self.insert_at);
         let out = &mut splices.bytes;
-        let mut comma = if self.present { any_kept } else { self.comma };
-        if !self.present {
+        let mut comma = self.members > removed;
+        if let Some(name) = self.missing {
             out.extend_from_slice(if comma { b"," } else { b"" });
-            field::encode(self.field, out);
+            field::encode(name, out);
             out.extend_from_slice(b":{");
             comma = false;
         }
@@ -139,7 +145,7 @@ impl Found<'_> {
         for index in added {
             let (name, value) = set[index];
             len += 1;
-            if len > ENTRIES_MAX {
+            if len > ENTRIES_MAX || !self.may_add(name) {
                 return None;
             }
             out.extend_from_slice(if comma { b"," } else { b"" });
@@ -148,9 +154,14 @@ impl Found<'_> {
             field::encode(core::str::from_utf8(value).ok()?, out);
             comma = true;
         }
-        out.extend_from_slice(if self.present { b"" } else { b"}" });
+        out.extend_from_slice(if self.missing.is_some() { b"}" } else { b"" });
         splices.close();
         Some(())
+    }
+
+    /// Answers whether a name that no entry has is sure to be nobody else's.
+    fn may_add(&self, name: &str) -> bool {
+        self.others == Others::Refused || field_of_name(name.as_bytes()).is_some()
     }
 }
 

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use super::{FIELD, Found, scan};
+use super::{FIELD, Found, kombu, scan};
 use crate::bindings::exports::spanbridge::tracing::messaging as contract;
 
 /// A kind of envelope, as a route names it.
@@ -11,17 +11,20 @@ use crate::bindings::exports::spanbridge::tracing::messaging as contract;
 pub enum Envelope {
     /// A JSON object whose member of this name is an object of headers.
     Json(String),
+    /// The JSON message of kombu, and so of Celery, on brokers without headers.
+    Kombu,
 }
 
 impl Envelope {
     /// The kinds that the contract may name.
-    const KINDS: [&str; 1] = ["json"];
+    const KINDS: [&str; 2] = ["json", "kombu"];
 
     /// Takes an envelope of the contract. The error names the kinds that there are.
     pub fn new(envelope: contract::Envelope) -> Result<Self, String> {
         match envelope.kind.as_str() {
             "json" if envelope.field.is_empty() => Ok(Self::json(FIELD)),
             "json" => Ok(Self::Json(envelope.field)),
+            "kombu" => Ok(Self::Kombu),
             kind => {
                 let known = Self::KINDS.join(", ");
                 Err(format!("expected an envelope of kind {known}, found `{kind}`"))
@@ -38,6 +41,7 @@ impl Envelope {
     pub fn scan<'a>(&'a self, body: &'a [u8], body_bytes_max: usize) -> Option<Found<'a>> {
         match self {
             Self::Json(field) => scan(body, field, body_bytes_max),
+            Self::Kombu => kombu::scan(body, body_bytes_max),
         }
     }
 }

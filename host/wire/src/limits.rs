@@ -1,0 +1,62 @@
+//! Every bound of this crate, with its reason.
+//!
+//! A limit is compared with what a peer says before anything is computed from it, and before a
+//! byte beyond it is looked at.
+
+/// Bounds for the NATS client protocol.
+///
+/// Limits of the *codec*, not of the traffic: bytes that exceed one are still relayed, only not
+/// looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NatsLimits {
+    /// The longest control line, without its line end, in bytes. Default 4,096.
+    ///
+    /// The default of nats-server's `max_control_line`. The server does not count the operation's
+    /// name, so this is up to six bytes stricter. It also bounds what a splice may make of a
+    /// line. Must be raised together with the server's setting.
+    pub control_line_bytes_max: u32,
+    /// The longest `CONNECT` line, in bytes. Default 65,536.
+    ///
+    /// Carries a user's JWT. The server holds it to `max_control_line` too, but that is raised
+    /// where tokens are long; 64 KiB holds a token with hundreds of permissions, and a client is
+    /// a stranger who can make us keep that much.
+    pub connect_bytes_max: u32,
+    /// The longest `INFO` line, in bytes. Default 1,048,576.
+    ///
+    /// Lists the addresses of a whole cluster, and comes from the broker that we were configured
+    /// to trust with more than this: a mebibyte is some forty thousand addresses.
+    pub info_bytes_max: u32,
+    /// The longest header block that is looked at, in bytes. Default 65,536.
+    ///
+    /// A header block has to be held until it is whole. Eight times the 8 KiB that W3C Baggage
+    /// asks everybody to carry. A longer block goes on unseen, and the message unchanged.
+    pub header_bytes_max: u32,
+    /// The largest header block plus payload, in bytes. Default 999,999,999.
+    ///
+    /// The largest number that nats-server reads (nine digits). A payload streams through, so its
+    /// size costs nothing here.
+    pub payload_bytes_max: u32,
+}
+
+impl Default for NatsLimits {
+    fn default() -> Self {
+        Self {
+            control_line_bytes_max: 4_096,
+            connect_bytes_max: 64 * 1_024,
+            info_bytes_max: 1_024 * 1_024,
+            header_bytes_max: 64 * 1_024,
+            payload_bytes_max: 999_999_999,
+        }
+    }
+}
+
+/// The deepest nesting that the JSON scanner follows: one bit a level in a `u64`.
+///
+/// What it reads (`INFO`, `CONNECT`, publish acknowledgements) nests two or three levels deep.
+pub const JSON_DEPTH_MAX: u32 = 64;
+
+/// The most header edits of one message: one bit an edit in a `u64`.
+///
+/// All propagation formats together write about fifteen headers; the rest is room for formats
+/// that spread baggage over one header an entry.
+pub const HEADER_EDITS_MAX: usize = 64;

@@ -1,0 +1,150 @@
+//! `spanbridge gateway` as a child process.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::process::ExitStatus;
+
+use anyhow::{Context, Result};
+
+use crate::process::{Process, Stream};
+use crate::program::Program;
+use crate::wait::BOUND;
+
+/// How often spans are exported, in milliseconds: often, so that no test waits for it.
+const EXPORT_INTERVAL_MS: &str = "100";
+
+/// What stands before the address in the line that says the gateway is ready.
+const READY: &str = "listening on nats://";
+
+/// What a gateway is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    process: Process,
+    address: SocketAddr,
+}
+
+/// How a gateway ended.
+#[derive(Debug)]
+pub struct Exit {
+    /// Zero after a drain.
+    pub status: ExitStatus,
+    /// Its counters, by name.
+    pub summary: BTreeMap<String, f64>,
+}
+
+impl Settings {
+    /// One listener on a free port, before the broker at this URL.
+    pub fn to(broker: &str) -> Self {
+        Self::of(&["--listen", "nats://127.0.0.1:0", "--broker", broker])
+    }
+
+    /// Exactly these arguments.
+    pub fn of(arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let environment = vec![("OTEL_BSP_SCHEDULE_DELAY".into(), EXPORT_INTERVAL_MS.into())];
+        Self { arguments, environment }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn argument(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Sets a variable of its environment; a later one of the same name wins.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Sets several.
+    #[must_use]
+    pub fn variables(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.environment.extend(variables);
+        self
+    }
+
+    /// Starts the program without waiting for anything, for starts that are meant to fail.
+    ///
+    /// # Errors
+    /// When the program is missing.
+    pub fn spawn(&self) -> Result<Process> {
+        let arguments: Vec<&str> =
+            ["gateway"].into_iter().chain(self.arguments.iter().map(String::as_str)).collect();
+        let mut command = Program::command(&arguments)?;
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        Process::spawn("gateway", &mut command)
+    }
+
+    /// Starts the gateway and waits until it says where it listens.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn start(&self) -> Result<Gateway> {
+        let process = self.spawn()?;
+        let address = process.wait_for_line("where it listens", BOUND, |stream, line| {
+            let (_, rest) = line.split_once(READY).filter(|_| stream == Stream::Out)?;
+            rest.split_whitespace().next()?.trim_end_matches('/').parse().ok()
+        })?;
+        Ok(Gateway { process, address })
+    }
+}
+
+impl Gateway {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it listens, as clients want it.
+    pub fn url(&self) -> String {
+        format!("nats://{}", self.address)
+    }
+
+    /// Asks it to end (SIGTERM), waits for its end and answers its counters.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn stop(mut self) -> Result<Exit> {
+        self.process.terminate()?;
+        let status = self.process.wait(BOUND).context("a gateway ends on SIGTERM")?;
+        Ok(Exit { status, summary: summary(&self.process.lines(Stream::Out)) })
+    }
+
+    /// Ends it at once (SIGKILL).
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn kill(mut self) -> Result<()> {
+        self.process.kill().map(drop)
+    }
+
+    /// Its log: standard error so far.
+    pub fn log(&self) -> Vec<String> {
+        self.process.lines(Stream::Err)
+    }
+}
+
+impl Exit {
+    /// The sum of the counters whose name holds all of these words.
+    pub fn counted(&self, words: &[&str]) -> f64 {
+        let named = |name: &str| words.iter().all(|word| name.contains(word));
+        self.summary.iter().filter(|(name, _)| named(name)).map(|(_, value)| value).sum()
+    }
+}
+
+/// Reads lines of the form `name value`; other lines are something else and left out.
+fn summary(lines: &[String]) -> BTreeMap<String, f64> {
+    let pairs = lines.iter().filter_map(|line| line.trim().rsplit_once(char::is_whitespace));
+    let numbers = pairs.filter_map(|(name, value)| Some((name.trim().into(), value.parse().ok()?)));
+    numbers.collect()
+}

@@ -1,0 +1,43 @@
+//! The integration harness: real programs, started and stopped by a test.
+//!
+//! ```text
+//!  client programs ──▶ [Recorder] ──▶ Gateway ──▶ [Recorder] ──▶ NatsServer
+//!  (nats-py, async-nats,                 │
+//!   RawNats)                             └─ OTLP ──▶ Receiver ──▶ Tap ──▶ Span
+//! ```
+//!
+//! Everything runs as a child process on a loopback port of its own and is killed by its own
+//! process id when its owner is dropped. Readiness is a connection that is answered, never a
+//! sleep. What a child said is printed when it is dropped; the test runner shows it only when the
+//! test fails.
+//!
+//! The harness knows no tracing: it links no crate of this workspace, so that what it believes
+//! about bytes and spans comes from other people's code.
+//!
+//! A missing tool makes a test print `SKIPPED: …` and pass, except where `CI=true`: there it
+//! fails.
+
+pub mod bed;
+pub mod client;
+pub mod gateway;
+pub mod nats_server;
+pub mod port;
+pub mod process;
+pub mod program;
+pub mod raw;
+pub mod receiver;
+pub mod recorder;
+pub mod span;
+pub mod tool;
+pub mod wait;
+
+pub use bed::Bed;
+pub use client::Client;
+pub use gateway::{Exit, Gateway};
+pub use nats_server::{Flavour, NatsServer};
+pub use program::Program;
+pub use raw::RawNats;
+pub use receiver::{Fault, Receiver, Tap};
+pub use recorder::Recorder;
+pub use span::{Kind, Span};
+pub use wait::{BOUND, eventually};

