@@ -23,7 +23,7 @@ pub struct Patch<'a> {
 /// The length of `original_len` bytes once `patches` are applied.
 ///
 /// Answers `None` when the patches are not in order, overlap, or reach past the original: such a
-/// list has no meaning, and [`write`] would have to guess.
+/// list has no meaning, and [`write()`] would have to guess.
 pub fn len_after(original_len: usize, patches: &[Patch<'_>]) -> Option<usize> {
     let mut free_from = 0;
     let mut len = original_len;

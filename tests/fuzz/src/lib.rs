@@ -8,19 +8,24 @@
 //! A new target is a function here, an entry in [`TARGETS`], a binary of three lines, an entry in
 //! `Cargo.toml`, and a folder of seeds.
 
+mod guest;
 mod nats;
 
+pub use guest::{carrier, component, envelope};
 pub use nats::{nats_broker, nats_client, nats_headers, nats_splice};
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also the name of their binary and of their folder of seeds.
-pub const TARGETS: [(&str, Target); 4] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("nats_client", nats_client),
     ("nats_broker", nats_broker),
     ("nats_headers", nats_headers),
     ("nats_splice", nats_splice),
+    ("envelope", envelope),
+    ("carrier", carrier),
+    ("component", component),
 ];
 
 #[cfg(test)]

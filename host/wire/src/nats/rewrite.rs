@@ -9,7 +9,7 @@
 //! What a splice does not need to touch stays as it is: the case of the operation, the blanks
 //! between arguments, the spelling of a number that still holds, the order of the headers, the
 //! spelling of their names. The payload is the caller's: it goes on as it came, or through
-//! [`splice`](crate::splice) with its new length said here.
+//! [`splice`] with its new length said here.
 //!
 //! What comes in as an edit is not trusted: a name or value that could end a line is refused.
 

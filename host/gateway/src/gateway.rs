@@ -1,0 +1,196 @@
+//! The gateway as a whole: starts its threads, stops them, says what happened.
+
+use std::io;
+use std::sync::atomic::AtomicUsize;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use spanbridge::env;
+use spanbridge::otlp::Pipeline;
+use spanbridge::resource::{RESOURCES_MAX, Resources};
+use spanbridge::sink::Sink;
+use spanbridge::{ComponentSource, Counters, Runtime};
+use tokio::sync::watch;
+use tracing::{error, info};
+
+use crate::address::{Address, Protocol};
+use crate::config::{Config, ConfigError, ListenerConfig};
+use crate::listener::Listener;
+use crate::open_spans::OpenSpans;
+use crate::relay::Tools;
+use crate::relay::nats::NatsShared;
+use crate::service::Services;
+use crate::threads::{self, Threads};
+use crate::worker::now;
+
+/// Why the gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The component, or its routes.
+    #[error(transparent)]
+    Runtime(#[from] spanbridge::Error),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: Address,
+        /// Why.
+        source: io::Error,
+    },
+    /// The operating system refuses a thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Where spans go: a queue, and the resources that its spans refer to.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Takes spans.
+    pub sink: Sink,
+    /// Names programs.
+    pub resources: Resources,
+    /// Shared by everything in the process.
+    pub counters: Arc<Counters>,
+}
+
+impl Output {
+    /// Into a pipeline, or nowhere.
+    pub fn new(pipeline: Option<&Pipeline>, env: &env::Settings, counters: Arc<Counters>) -> Self {
+        match pipeline {
+            Some(pipeline) => {
+                let resources = pipeline.resources().clone();
+                Self { sink: pipeline.sink(), resources, counters }
+            }
+            None => {
+                let resources = resources(env, Arc::clone(&counters));
+                Self { sink: Sink::discarding(), resources, counters }
+            }
+        }
+    }
+}
+
+/// The resources that the environment describes.
+pub fn resources(env: &env::Settings, counters: Arc<Counters>) -> Resources {
+    let name = env.service_name.as_deref();
+    Resources::new(name, &env.resource_attributes, RESOURCES_MAX, counters)
+}
+
+/// A running gateway. Dropping it stops it without draining.
+#[derive(Debug)]
+pub struct Gateway {
+    addresses: Vec<Address>,
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+    runtime: Runtime,
+    open_spans: Arc<OpenSpans>,
+}
+
+impl Gateway {
+    /// Loads the component, opens a route for each listener, listens, starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// Fails on a configuration that cannot be used, a component that cannot be loaded and an
+    /// address that cannot be had. Brokers need not be up.
+    pub fn start(
+        config: &Config,
+        env: &env::Settings,
+        output: &Output,
+    ) -> Result<Self, StartError> {
+        config.check()?;
+        let runtime = runtime(config, output)?;
+        let open_spans = Arc::new(OpenSpans::new(
+            config.open_spans_max,
+            config.open_span_age_max,
+            Arc::clone(&output.counters),
+        ));
+        let services = Arc::new(Services::new(output.resources.clone(), env.service_name.clone()));
+        let sessions = Arc::new(AtomicUsize::new(0));
+        let mut sockets = Vec::new();
+        let mut listeners = Vec::new();
+        for listener in &config.listeners {
+            let (socket, address) = listen(&listener.listen)?;
+            let route = runtime.open_route(route_settings(listener, env))?;
+            let header_case = listener.route.header_case;
+            let services = Arc::clone(&services);
+            let nats = Arc::new(NatsShared::new(&runtime, route, services, header_case));
+            sockets.push(socket);
+            listeners.push(Arc::new(Listener {
+                address,
+                brokers: listener.brokers.clone(),
+                nats,
+                counters: Arc::clone(&output.counters),
+                sessions: Arc::clone(&sessions),
+                drain_timeout: config.drain_timeout,
+            }));
+        }
+        let addresses: Vec<_> = listeners.iter().map(|listener| listener.address.clone()).collect();
+        let (stop, stopped) = watch::channel(false);
+        let threads = Threads {
+            runtime: runtime.clone(),
+            open_spans: Arc::clone(&open_spans),
+            listeners,
+            sessions_max: config.sessions_max,
+            stop: stopped,
+        };
+        let threads = threads::start(threads, sockets, config.workers)?;
+        Ok(Self { addresses, stop, threads, runtime, open_spans })
+    }
+
+    /// Where it listens, in the order of the configuration, with the ports that it got.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// The runtime, for a program that has spans of its own.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Stops accepting, lets each session come to the end of a frame, ends open spans as abandoned.
+    ///
+    /// Blocks until that is done, at most the drain timeout of the configuration and a little.
+    pub fn stop(self) {
+        // Nobody listens any more if every thread is gone, which is as good.
+        let _ = self.stop.send(true);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                error!("a thread panicked; its sessions were cut off");
+            }
+        }
+        self.open_spans.drain(now(), &mut Tools::new(&self.runtime, &self.open_spans));
+    }
+}
+
+fn runtime(config: &Config, output: &Output) -> Result<Runtime, spanbridge::Error> {
+    let component = match &config.component {
+        Some(path) => ComponentSource::Path(path.clone()),
+        None => ComponentSource::default(),
+    };
+    Runtime::builder()
+        .component(component)
+        .sink(Arc::new(output.sink.clone()))
+        .counters(Arc::clone(&output.counters))
+        .build()
+}
+
+fn route_settings(listener: &ListenerConfig, env: &env::Settings) -> spanbridge::RouteSettings {
+    let system = match listener.listen.protocol {
+        Protocol::Nats => "nats",
+    };
+    listener.route.settings(system, &listener.brokers[0], env)
+}
+
+fn listen(address: &Address) -> Result<(std::net::TcpListener, Address), StartError> {
+    let error = |source| StartError::Listen { address: address.clone(), source };
+    let socket = std::net::TcpListener::bind((address.host.as_str(), address.port));
+    let socket = socket.map_err(error)?;
+    socket.set_nonblocking(true).map_err(error)?;
+    let port = socket.local_addr().map_err(error)?.port();
+    let address = Address { port, ..address.clone() };
+    info!(%address, "listening");
+    Ok((socket, address))
+}

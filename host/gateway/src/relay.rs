@@ -1,0 +1,105 @@
+//! One protocol's logic between a client and a broker, without a socket and without a clock.
+//!
+//! ```text
+//! client ──bytes──▶ feed(Client) ──▶ unchanged, or rewritten ──▶ broker
+//! client ◀── unchanged, or rewritten ◀── feed(Broker) ◀──bytes── broker
+//! ```
+//!
+//! A relay is fed what was read and says what to write to the other side. It looks at the ends of
+//! frames, collects all complete messages of one read into one call of the component, and splices.
+//! What it does not understand goes on as it came: after the first byte that it cannot read, a
+//! relay stops looking at the session and forwards everything.
+
+use std::sync::Arc;
+
+use spanbridge::{Counters, DeliverBatch, PublishBatch, Runtime, SettleBatch, Tracer};
+
+use crate::open_spans::OpenSpans;
+
+pub mod nats;
+
+/// One of the two peers of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The program that connected to us.
+    Client,
+    /// The broker that we connected to.
+    Broker,
+}
+
+impl Side {
+    /// The peer that gets what this one sends.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Broker,
+            Self::Broker => Self::Client,
+        }
+    }
+}
+
+/// What to write to the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fed {
+    /// Exactly the bytes that were fed.
+    Unchanged,
+    /// What was appended to the output; nothing, if a frame's beginning is being held.
+    Rewritten,
+}
+
+/// What a calling thread owns and lends to its relays, one call at a time.
+#[derive(Debug)]
+pub struct Tools {
+    /// Calls the component.
+    pub tracer: Tracer,
+    /// Emptied by whoever fills it.
+    pub publish: PublishBatch,
+    /// Emptied by whoever fills it.
+    pub deliver: DeliverBatch,
+    /// Emptied by whoever fills it.
+    pub settle: SettleBatch,
+    /// The open spans of the process.
+    pub open_spans: Arc<OpenSpans>,
+    /// The counters of the process.
+    pub counters: Arc<Counters>,
+}
+
+impl Tools {
+    /// What a new thread needs.
+    pub fn new(runtime: &Runtime, open_spans: &Arc<OpenSpans>) -> Self {
+        Self {
+            tracer: runtime.tracer(),
+            publish: runtime.publish_batch(),
+            deliver: runtime.deliver_batch(),
+            settle: runtime.settle_batch(),
+            open_spans: Arc::clone(open_spans),
+            counters: Arc::clone(runtime.counters()),
+        }
+    }
+}
+
+/// One protocol's logic for one session.
+pub trait Relay: std::fmt::Debug {
+    /// Takes bytes that were read from one side.
+    ///
+    /// Appends to `out` what is to be written to the other side, unless that is exactly `bytes`.
+    /// Every byte that is fed goes on, in order, at the latest with `end`; a byte that need not
+    /// change goes on as it came. `now` is nanoseconds since the Unix epoch.
+    fn feed(
+        &mut self,
+        from: Side,
+        bytes: &[u8],
+        now: u64,
+        tools: &mut Tools,
+        out: &mut Vec<u8>,
+    ) -> Fed;
+
+    /// One side sends nothing more. Appends what was held of it.
+    fn end(&mut self, from: Side, now: u64, tools: &mut Tools, out: &mut Vec<u8>);
+
+    /// The session is over: spans that nobody can end any more are ended.
+    fn close(&mut self, now: u64, tools: &mut Tools);
+
+    /// Answers whether everything that this side sent has gone on, up to the end of a frame: a
+    /// drain may stop here.
+    fn is_at_boundary(&self, from: Side) -> bool;
+}

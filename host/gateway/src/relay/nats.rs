@@ -1,0 +1,194 @@
+//! The NATS client protocol between a client and a broker.
+//!
+//! ```text
+//!                 held          read             mark          ask              splice
+//! bytes ──▶ a head's beginning ──▶ frames ──▶ messages ──▶ component ──▶ new heads, old payloads
+//!                                    │                        │
+//!                                    ├─ settlements, answers ─┴─▶ ended spans
+//!                                    └─ CONNECT, INFO, SUB … ──▶ what is known of the session
+//! ```
+//!
+//! A control line and its header block are held until they are whole; payloads stream through. Two
+//! kinds of payload are read, and so held up to a small limit: what settles a delivery, and what
+//! answers a publish.
+//!
+//! Nothing is read of a session behind a TLS handshake, or behind bytes that are not the protocol:
+//! then both directions go on as they come.
+
+mod awaited;
+mod broker;
+mod client;
+mod consumers;
+mod limits;
+mod shared;
+mod splice;
+mod state;
+mod subscriptions;
+
+use std::sync::Arc;
+
+use spanbridge_wire::nats::{BrokerDecoder, ClientDecoder};
+use tracing::warn;
+
+use super::{Fed, Relay, Side, Tools};
+use splice::Splicer;
+use state::{Call, State, Stop};
+
+pub use shared::NatsShared;
+
+/// Buffer space that a direction keeps when it holds nothing. Heads are shorter; what is larger is
+/// what a read left behind.
+const HELD_BYTES_KEPT_MAX: usize = 1024;
+
+/// One session.
+#[derive(Debug)]
+pub struct NatsRelay {
+    shared: Arc<NatsShared>,
+    client: ClientDecoder,
+    broker: BrokerDecoder,
+    state: State,
+    held_of_client: Vec<u8>,
+    held_of_broker: Vec<u8>,
+    /// Nothing is read any more.
+    raw: bool,
+}
+
+impl NatsRelay {
+    /// A session that has just been connected.
+    pub fn new(shared: Arc<NatsShared>) -> Self {
+        Self {
+            client: ClientDecoder::new(shared.limits),
+            broker: BrokerDecoder::new(shared.limits),
+            state: State::new(&shared),
+            held_of_client: Vec::new(),
+            held_of_broker: Vec::new(),
+            raw: false,
+            shared,
+        }
+    }
+
+    fn held(&mut self, of: Side) -> &mut Vec<u8> {
+        match of {
+            Side::Client => &mut self.held_of_client,
+            Side::Broker => &mut self.held_of_broker,
+        }
+    }
+
+    /// Reads `input` and writes what it becomes. Answers how much of it went on, and whether that
+    /// part was written or is to go on as it came.
+    fn relay(
+        &mut self,
+        from: Side,
+        input: &[u8],
+        always_write: bool,
+        call: &mut Call<'_>,
+        out: &mut Vec<u8>,
+    ) -> (usize, Fed) {
+        let mut splicer = Splicer::new(input, out);
+        let walk = match from {
+            Side::Client => {
+                let walk = self.state.read_client(&mut self.client, input, call);
+                self.state.hand_on_publishes(&mut splicer, call);
+                walk
+            }
+            Side::Broker => {
+                let walk = self.state.read_broker(&mut self.broker, input, call);
+                self.state.hand_on_deliveries(&mut splicer, call);
+                walk
+            }
+        };
+        self.state.forget_read();
+        if !call.tools.settle.is_empty() {
+            call.settle();
+        }
+        if let Some(stop) = walk.stop {
+            self.go_raw(from, stop, call);
+        }
+        if !always_write && !splicer.changed() && walk.done == input.len() {
+            return (walk.done, Fed::Unchanged);
+        }
+        splicer.finish(walk.done);
+        (walk.done, Fed::Rewritten)
+    }
+
+    #[cold]
+    fn go_raw(&mut self, from: Side, stop: Stop, call: &Call<'_>) {
+        self.raw = true;
+        let sessions = &call.tools.counters.sessions_raw;
+        let may_log = self.shared.may_log(call.now);
+        match stop {
+            Stop::Tls => {
+                sessions.tls.add(1);
+                if may_log {
+                    warn!("session is relayed unread: client and broker speak TLS with each other");
+                }
+            }
+            Stop::Protocol(error) => {
+                sessions.protocol.add(1);
+                if may_log {
+                    warn!(?from, %error, "session is relayed unread from here on");
+                }
+            }
+        }
+    }
+}
+
+impl Relay for NatsRelay {
+    fn feed(
+        &mut self,
+        from: Side,
+        bytes: &[u8],
+        now: u64,
+        tools: &mut Tools,
+        out: &mut Vec<u8>,
+    ) -> Fed {
+        let mut held = std::mem::take(self.held(from));
+        if self.raw {
+            if held.is_empty() {
+                return Fed::Unchanged;
+            }
+            out.append(&mut held);
+            out.extend_from_slice(bytes);
+            return Fed::Rewritten;
+        }
+        let shared = Arc::clone(&self.shared);
+        let mut call = Call { shared: &shared, tools, now };
+        if held.is_empty() {
+            let (done, fed) = self.relay(from, bytes, false, &mut call, out);
+            held.extend_from_slice(&bytes[done..]);
+            *self.held(from) = held;
+            return fed;
+        }
+        held.extend_from_slice(bytes);
+        let (done, fed) = self.relay(from, &held, true, &mut call, out);
+        held.drain(..done);
+        held.shrink_to(HELD_BYTES_KEPT_MAX);
+        *self.held(from) = held;
+        fed
+    }
+
+    fn end(&mut self, from: Side, _: u64, _: &mut Tools, out: &mut Vec<u8>) {
+        // What was held is the beginning of something that never comes.
+        out.append(self.held(from));
+    }
+
+    fn close(&mut self, now: u64, tools: &mut Tools) {
+        let shared = Arc::clone(&self.shared);
+        let mut call = Call { shared: &shared, tools, now };
+        while let Some(span) = self.state.awaited.pop() {
+            call.make_room();
+            call.tools.counters.publishes_unanswered.closed.add(1);
+            awaited::give_up(&span, &mut call.tools.settle);
+        }
+        call.settle();
+    }
+
+    fn is_at_boundary(&self, from: Side) -> bool {
+        let (held, payload_left) = match from {
+            Side::Client => (&self.held_of_client, self.client.payload_left()),
+            Side::Broker => (&self.held_of_broker, self.broker.payload_left()),
+        };
+        // Where frames end in a session that is not read, nobody knows.
+        self.raw || (held.is_empty() && payload_left.is_none())
+    }
+}

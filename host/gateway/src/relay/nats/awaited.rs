@@ -1,0 +1,135 @@
+//! The publishes of a session that wait for an answer, by the subject that it will come on.
+//!
+//! A reply subject may ask a stream for its acknowledgement, or anybody for anything: only the
+//! answer tells. What it says about the publish:
+//!
+//! | answer | outcome | the span ends |
+//! |---|---|---|
+//! | a stream's: stored | confirmed | now |
+//! | a stream's: an error | refused | now |
+//! | a status: nobody listens (503) | returned | now |
+//! | another status | refused | now |
+//! | anything else: a responder's | confirmed | when the message was handed on |
+//! | none | unanswered | when the message was handed on |
+//!
+//! A responder's answer proves that the broker took the message; when it did, nobody said. How long
+//! the responder worked is no part of the publish, and neither is how long nothing was heard.
+
+use std::borrow::Cow;
+
+use spanbridge::metrics::Counters;
+use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement};
+use spanbridge_wire::nats::Status;
+use spanbridge_wire::nats::jetstream::PublishAnswer;
+
+use super::limits::{AWAITED_AGE_MAX, AWAITED_BYTES_MAX, AWAITED_MAX, DETAIL_BYTES_MAX};
+use crate::open_spans::{Aged, Weigh};
+
+/// The status of a request that nobody listens to.
+const NO_RESPONDERS: u16 = 503;
+
+impl Weigh for OpenSpan {
+    fn bytes(&self) -> usize {
+        Self::bytes(self)
+    }
+}
+
+/// What came on a subject that a publish waits on.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Answer<'a> {
+    /// A status of the broker.
+    Status(Status<'a>),
+    /// What a stream says.
+    Stream(PublishAnswer<'a>),
+    /// Something else.
+    Responder,
+}
+
+/// Open publish spans by reply subject. Those of a session end with it.
+#[derive(Debug, Default)]
+pub(super) struct Awaited(Aged<OpenSpan>);
+
+impl Awaited {
+    /// A publish is handed on. One that waits on the same subject gets no answer any more, nor do
+    /// those past a bound.
+    pub(super) fn insert(
+        &mut self,
+        reply: &[u8],
+        span: OpenSpan,
+        now: u64,
+        counters: &Counters,
+        settle: &mut SettleBatch,
+    ) {
+        let unanswered = &counters.publishes_unanswered;
+        if let Some(former) = self.0.insert(reply, span, now) {
+            unanswered.count.add(1);
+            give_up(&former, settle);
+        }
+        loop {
+            let aged = self.0.oldest_time().is_some_and(|at| now.saturating_sub(at) > AWAITED_AGE_MAX);
+            let counter = if aged {
+                &unanswered.age
+            } else if self.0.len() > AWAITED_MAX {
+                &unanswered.count
+            } else if self.0.bytes() > AWAITED_BYTES_MAX {
+                &unanswered.bytes
+            } else {
+                return;
+            };
+            let Some((_, span)) = self.0.pop_oldest() else { return };
+            counter.add(1);
+            give_up(&span, settle);
+        }
+    }
+
+    /// Answers whether a publish waits for a message on this subject.
+    pub(super) fn contains(&self, subject: &[u8]) -> bool {
+        // Most sessions wait for nothing most of the time.
+        !self.0.is_empty() && self.0.contains(subject)
+    }
+
+    /// The answer is there.
+    pub(super) fn answer(
+        &mut self,
+        subject: &[u8],
+        answer: Answer<'_>,
+        now: u64,
+        settle: &mut SettleBatch,
+    ) {
+        let Some(span) = self.0.remove(subject) else { return };
+        let (outcome, end, detail) = match answer {
+            Answer::Status(status) if status.code == NO_RESPONDERS => {
+                (Outcome::Returned, now, Cow::Borrowed(status.description))
+            }
+            Answer::Status(status) => {
+                (Outcome::Refused, now, Cow::Borrowed(status.description))
+            }
+            Answer::Stream(PublishAnswer::Stored { .. }) => {
+                (Outcome::Confirmed, now, Cow::default())
+            }
+            Answer::Stream(PublishAnswer::Refused { description, .. }) => {
+                let text = description.and_then(|text| text.as_text(DETAIL_BYTES_MAX));
+                (Outcome::Refused, now, bytes(text.unwrap_or_default()))
+            }
+            Answer::Responder => (Outcome::Confirmed, span.start, Cow::default()),
+        };
+        settle.add(&span, &Settlement { detail: &detail, ..Settlement::new(outcome, end) });
+    }
+
+    /// Takes the oldest publish out: the session is over.
+    pub(super) fn pop(&mut self) -> Option<OpenSpan> {
+        self.0.pop_oldest().map(|(_, span)| span)
+    }
+}
+
+/// Ends a publish that gets no answer.
+pub(super) fn give_up(span: &OpenSpan, settle: &mut SettleBatch) {
+    settle.add(span, &Settlement::new(Outcome::Unanswered, span.start));
+}
+
+fn bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    }
+}

@@ -1,0 +1,252 @@
+//! What a broker sends: deliveries, answers to publishes, and what it says about itself.
+//!
+//! | message | what becomes of it |
+//! |---|---|
+//! | its reply subject is `$JS.ACK.>` | a process span, open until it is settled |
+//! | its subject is one that a publish waits on | read, as the end of the publish span |
+//! | it has a status, or a subject of JetStream, the system or `_INBOX.>` | nothing |
+//! | any other | a process span without length: nothing on the wire says when work ends |
+//!
+//! A responder's answer on a subject outside of `_INBOX.>` ends the publish and is a message like
+//! any other, because its publisher's side is one as well.
+//!
+//! A consumer that acknowledges everything up to a message, or nothing at all, cannot be told from
+//! one that acknowledges each: the deliveries that it says nothing about grow old as `abandoned`.
+
+use spanbridge::{Attribute, Delivery, MessageBits, SpanContext};
+use spanbridge_wire::Step;
+use spanbridge_wire::nats::jetstream::{AckSubject, PublishAnswer};
+use spanbridge_wire::nats::{
+    self, BrokerDecoder, BrokerFrame, ControlSubject, Error, Headers, Message,
+};
+
+use super::awaited::Answer;
+use super::client::MESSAGE_ID;
+use super::limits::ANSWER_BYTES_MAX;
+use super::splice::{Marked, Skipped, Splicer};
+use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk};
+use super::subscriptions::Audience;
+use crate::relay::Tools;
+
+impl State {
+    /// Reads what a broker sent, up to the last whole head.
+    pub(super) fn read_broker(
+        &mut self,
+        decoder: &mut BrokerDecoder,
+        input: &[u8],
+        call: &mut Call<'_>,
+    ) -> Walk {
+        let mut at = 0;
+        loop {
+            let rest = input.get(at..).unwrap_or_default();
+            let start = *decoder;
+            let (frame, head) = match decoder.next(rest) {
+                Ok(Step::Frame { frame, len }) => (frame, len),
+                Ok(Step::Need) => return Walk::until(at),
+                Err(error) => return Walk::stopped(input, error),
+            };
+            let payload = match frame {
+                BrokerFrame::Deliver(delivery) => {
+                    self.read_delivery(decoder, rest, at, &delivery, call)
+                }
+                BrokerFrame::Info(json) if self.info(json.of(rest)) => {
+                    return Walk::stopped(input, Stop::Tls);
+                }
+                _ => Ok(PAYLOAD_PASSES),
+            };
+            match payload {
+                Ok(Step::Frame { len, .. }) => at += head + len,
+                Ok(Step::Need) => {
+                    // It is read again from its start when it is whole.
+                    *decoder = start;
+                    return Walk::until(at);
+                }
+                Err(error) => return Walk::stopped(input, error),
+            }
+        }
+    }
+
+    /// Answers how much of the payload was read. `Need`: it has to be read and is not whole.
+    fn read_delivery(
+        &mut self,
+        decoder: &mut BrokerDecoder,
+        rest: &[u8],
+        at: usize,
+        delivery: &nats::Delivery,
+        call: &mut Call<'_>,
+    ) -> Result<Step<()>, Error> {
+        let message = &delivery.message;
+        let subject = message.subject.of(rest);
+        let sid = delivery.sid.of(rest);
+        let block = Block::of(message, rest);
+        let reply = message.reply.map(|reply| reply.of(rest)).unwrap_or_default();
+        if let Some(ack) = AckSubject::parse(reply) {
+            self.subscriptions.deliver(sid);
+            self.mark_stream_delivery(rest, at, message, block, &ack, call);
+            self.subscriptions.delivered(sid);
+            return Ok(PAYLOAD_PASSES);
+        }
+        let (mut payload, mut is_message) = (PAYLOAD_PASSES, !block.has_status());
+        if self.awaited.contains(subject) {
+            let body = rest.get(message.head_len()..).unwrap_or_default();
+            let answer = match read_answer(decoder, body, message, block)? {
+                Step::Need => return Ok(Step::Need),
+                Step::Frame { frame, len } => {
+                    payload = Step::Frame { frame: (), len };
+                    frame
+                }
+            };
+            is_message = matches!(answer, Answer::Responder);
+            call.make_room();
+            self.awaited.answer(subject, answer, call.now, &mut call.tools.settle);
+        }
+        if is_message && ControlSubject::of(subject).is_none() {
+            self.mark_core_delivery(rest, at, delivery, block, call);
+        } else {
+            self.subscriptions.deliver(sid);
+        }
+        self.subscriptions.delivered(sid);
+        Ok(payload)
+    }
+
+    /// A message of a stream: it will be settled, so its span stays open.
+    fn mark_stream_delivery(
+        &mut self,
+        rest: &[u8],
+        at: usize,
+        message: &Message,
+        block: Block<'_>,
+        ack: &AckSubject<'_>,
+        call: &mut Call<'_>,
+    ) {
+        call.make_room();
+        let range = self.push_key(ack);
+        let key = &self.keys[range.clone()];
+        let (requested, unsettled) = self.consumers.deliver(Self::consumer_of(key), call.now);
+        let Tools { deliver, settle, open_spans, counters, .. } = &mut *call.tools;
+        let previous = open_spans.begin(key, &unsettled, call.now, settle);
+        if matches!(block, Block::Unreadable) {
+            return counters.messages_unreadable.add(1);
+        }
+        let headers = block.headers();
+        let mut parts = deliver.add(&Delivery {
+            route: call.shared.route,
+            bits: self.header_bits(),
+            resource: self.resource,
+            destination: message.subject.of(rest),
+            id: headers.and_then(|headers| headers.find(MESSAGE_ID)).unwrap_or_default(),
+            body: b"",
+            body_size: message.payload_len.into(),
+            attempt: u32::try_from(ack.delivered).unwrap_or(u32::MAX),
+            // Without this one.
+            prefetched: unsettled.count().saturating_sub(1),
+            start: call.now,
+            requested,
+            published: ack.stored_unix_ns,
+            previous,
+        });
+        add_headers(&mut parts, headers, call);
+        parts.text_attribute(Attribute::ConsumerGroup, ack.consumer);
+        parts.text_attribute(Attribute::NatsStream, ack.stream);
+        if let Ok(sequence) = i64::try_from(ack.stream_sequence) {
+            parts.int_attribute(Attribute::NatsSequence, sequence);
+        }
+        self.marked.push(Marked { at, message: *message, index: parts.index(), key: range });
+    }
+
+    /// A message that nobody settles: its span has no length.
+    fn mark_core_delivery(
+        &mut self,
+        rest: &[u8],
+        at: usize,
+        delivery: &nats::Delivery,
+        block: Block<'_>,
+        call: &mut Call<'_>,
+    ) {
+        let bits = self.header_bits() | MessageBits::UNSEEN;
+        let audience = self.subscriptions.deliver(delivery.sid.of(rest));
+        if matches!(block, Block::Unreadable) {
+            return call.tools.counters.messages_unreadable.add(1);
+        }
+        let message = &delivery.message;
+        let headers = block.headers();
+        let fan_out = audience == Audience::Everybody;
+        let mut parts = call.tools.deliver.add(&Delivery {
+            route: call.shared.route,
+            bits: if fan_out { bits | MessageBits::FAN_OUT } else { bits },
+            resource: self.resource,
+            destination: message.subject.of(rest),
+            id: headers.and_then(|headers| headers.find(MESSAGE_ID)).unwrap_or_default(),
+            body: b"",
+            body_size: message.payload_len.into(),
+            attempt: 0,
+            prefetched: 0,
+            start: call.now,
+            requested: 0,
+            published: 0,
+            previous: SpanContext::default(),
+        });
+        add_headers(&mut parts, headers, call);
+        if let Audience::Group(group) = audience {
+            parts.text_attribute(Attribute::ConsumerGroup, group);
+        }
+        self.marked.push(Marked { at, message: *message, index: parts.index(), key: 0..0 });
+    }
+
+    /// Asks the component about the deliveries of a read, and changes them.
+    pub(super) fn hand_on_deliveries(&mut self, splicer: &mut Splicer<'_>, call: &mut Call<'_>) {
+        if self.marked.is_empty() {
+            return;
+        }
+        let now = call.now;
+        let Tools { tracer, deliver, settle, open_spans, counters, .. } = &mut *call.tools;
+        counters.messages_seen.delivered.add(self.marked.len() as u64);
+        let answer = tracer.deliver(deliver);
+        for marked in &self.marked {
+            // A client sets no limit to what it takes.
+            match splicer.edit(marked, answer.edits(marked.index), u64::MAX, call.shared) {
+                Ok(()) => {}
+                Err(Skipped::TooLarge | Skipped::Refused) => {
+                    counters.injections_skipped.refused.add(1);
+                }
+            }
+            if !marked.key.is_empty()
+                && let Some(span) = answer.open(marked.index)
+            {
+                open_spans.attach(&self.keys[marked.key.clone()], span, now, settle);
+                if settle.is_full() {
+                    tracer.settle(settle);
+                    settle.clear();
+                }
+            }
+        }
+        deliver.clear();
+    }
+}
+
+/// Reads what came on a subject that a publish waits on. `Need`: it is not whole.
+fn read_answer<'a>(
+    decoder: &mut BrokerDecoder,
+    body: &'a [u8],
+    message: &Message,
+    block: Block<'a>,
+) -> Result<Step<Answer<'a>>, Error> {
+    if let Some(status) = block.headers().and_then(|headers| headers.status()) {
+        return Ok(PAYLOAD_PASSES.map(|()| Answer::Status(status)));
+    }
+    let may_be_stream = (1..=ANSWER_BYTES_MAX).contains(&message.payload_len);
+    if !may_be_stream || !message.header_seen() {
+        return Ok(PAYLOAD_PASSES.map(|()| Answer::Responder));
+    }
+    Ok(decoder.payload(body)?.map(|payload| {
+        PublishAnswer::parse(payload.of(body)).map_or(Answer::Responder, Answer::Stream)
+    }))
+}
+
+fn add_headers(parts: &mut spanbridge::Parts<'_>, headers: Option<Headers<'_>>, call: &Call<'_>) {
+    for header in headers.into_iter().flatten() {
+        if let Some(field) = call.shared.fields.find(header.name) {
+            parts.header(field.number, field.key, header.value);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What a client sends: publishes, settlements, requests for messages, subscriptions.
+//!
+//! | subject | what becomes of it |
+//! |---|---|
+//! | ordinary | a publish span; a context, if it has none |
+//! | `$JS.ACK.>` | read, as the end of a process span |
+//! | `$JS.API.CONSUMER.MSG.NEXT.>` | read, as a pull |
+//! | others of JetStream and the system, `_INBOX.>` | nothing |
+//!
+//! A payload is read where it settles a delivery, and streams through everywhere else.
+
+use spanbridge::{Publish, SpanContext};
+use spanbridge_wire::Step;
+use spanbridge_wire::nats::jetstream::PullSubject;
+use spanbridge_wire::nats::{ClientDecoder, ClientFrame, ControlSubject, Error, Message};
+
+use super::limits::ACK_BYTES_MAX;
+use super::splice::{Marked, Skipped, Splicer};
+use super::state::{Block, Call, PAYLOAD_PASSES, State, Walk};
+use crate::relay::Tools;
+
+/// The header by which a stream knows a message again.
+pub(super) const MESSAGE_ID: &[u8] = b"Nats-Msg-Id";
+
+impl State {
+    /// Reads what a client sent, up to the last whole head.
+    pub(super) fn read_client(
+        &mut self,
+        decoder: &mut ClientDecoder,
+        input: &[u8],
+        call: &mut Call<'_>,
+    ) -> Walk {
+        let mut at = 0;
+        loop {
+            let rest = input.get(at..).unwrap_or_default();
+            let start = *decoder;
+            let (frame, head) = match decoder.next(rest) {
+                Ok(Step::Frame { frame, len }) => (frame, len),
+                Ok(Step::Need) => return Walk::until(at),
+                Err(error) => return Walk::stopped(input, error),
+            };
+            let payload = match frame {
+                ClientFrame::Publish(message) => {
+                    self.read_publish(decoder, rest, at, &message, call)
+                }
+                frame => {
+                    self.read_control(frame, rest, call);
+                    Ok(PAYLOAD_PASSES)
+                }
+            };
+            match payload {
+                Ok(Step::Frame { len, .. }) => at += head + len,
+                Ok(Step::Need) => {
+                    // It is read again from its start when it is whole.
+                    *decoder = start;
+                    return Walk::until(at);
+                }
+                Err(error) => return Walk::stopped(input, error),
+            }
+        }
+    }
+
+    fn read_control(&mut self, frame: ClientFrame, rest: &[u8], call: &Call<'_>) {
+        match frame {
+            ClientFrame::Connect(json) => self.connect(json.of(rest), call.shared),
+            ClientFrame::Subscribe(subscribe) => {
+                let group = subscribe.queue_group.map(|group| group.of(rest));
+                self.subscriptions.subscribe(subscribe.sid.of(rest), group, &call.tools.counters);
+            }
+            ClientFrame::Unsubscribe(unsubscribe) => {
+                self.subscriptions.unsubscribe(unsubscribe.sid.of(rest), unsubscribe.deliveries_max);
+            }
+            ClientFrame::Publish(_)
+            | ClientFrame::Payload(_)
+            | ClientFrame::Ping
+            | ClientFrame::Pong => {}
+        }
+    }
+
+    /// Answers how much of the payload was read. `Need`: it has to be read and is not whole.
+    fn read_publish(
+        &mut self,
+        decoder: &mut ClientDecoder,
+        rest: &[u8],
+        at: usize,
+        message: &Message,
+        call: &mut Call<'_>,
+    ) -> Result<Step<()>, Error> {
+        let subject = message.subject.of(rest);
+        match ControlSubject::of(subject) {
+            None => self.mark_publish(rest, at, message, call),
+            Some(ControlSubject::JetStreamAck) => {
+                if message.payload_len > ACK_BYTES_MAX || !message.header_seen() {
+                    call.tools.counters.settle_unmatched.add(1);
+                    return Ok(PAYLOAD_PASSES);
+                }
+                let body = rest.get(message.head_len()..).unwrap_or_default();
+                let step = decoder.payload(body)?;
+                if let Step::Frame { frame: payload, .. } = step {
+                    self.acknowledge(subject, payload.of(body), call);
+                }
+                return Ok(step.map(drop));
+            }
+            Some(ControlSubject::JetStreamApi) => {
+                if let Some(pull) = PullSubject::parse(subject) {
+                    self.pull(&pull, call.now);
+                }
+            }
+            Some(_) => {}
+        }
+        Ok(PAYLOAD_PASSES)
+    }
+
+    fn mark_publish(&mut self, rest: &[u8], at: usize, message: &Message, call: &mut Call<'_>) {
+        let block = Block::of(message, rest);
+        if matches!(block, Block::Unreadable) {
+            return call.tools.counters.messages_unreadable.add(1);
+        }
+        if block.has_status() {
+            return;
+        }
+        let headers = block.headers();
+        // Whoever names a subject for the answer is told by it how the publish ended.
+        let end = if message.reply.is_some() { 0 } else { call.now };
+        let mut parts = call.tools.publish.add(&Publish {
+            route: call.shared.route,
+            bits: self.header_bits(),
+            resource: self.resource,
+            destination: message.subject.of(rest),
+            id: headers.and_then(|headers| headers.find(MESSAGE_ID)).unwrap_or_default(),
+            body: b"",
+            body_size: message.payload_len.into(),
+            start: call.now,
+            end,
+            parent: SpanContext::default(),
+        });
+        for header in headers.into_iter().flatten() {
+            if let Some(field) = call.shared.fields.find(header.name) {
+                parts.header(field.number, field.key, header.value);
+            }
+        }
+        self.marked.push(Marked { at, message: *message, index: parts.index(), key: 0..0 });
+    }
+
+    /// Asks the component about the publishes of a read, and changes them.
+    pub(super) fn hand_on_publishes(&mut self, splicer: &mut Splicer<'_>, call: &mut Call<'_>) {
+        if self.marked.is_empty() {
+            return;
+        }
+        let now = call.now;
+        let Tools { tracer, publish, settle, counters, .. } = &mut *call.tools;
+        counters.messages_seen.published.add(self.marked.len() as u64);
+        if !self.has_headers() {
+            counters.injections_skipped.no_headers.add(self.marked.len() as u64);
+        }
+        let answer = tracer.publish(publish);
+        for marked in &self.marked {
+            match splicer.edit(marked, answer.edits(marked.index), self.size_max, call.shared) {
+                Ok(()) => {}
+                Err(Skipped::TooLarge) => counters.injections_skipped.max_payload.add(1),
+                Err(Skipped::Refused) => counters.injections_skipped.refused.add(1),
+            }
+            let Some(reply) = marked.message.reply else { continue };
+            if let Some(span) = answer.open(marked.index) {
+                let reply = reply.of(splicer.bytes_of(marked));
+                self.awaited.insert(reply, span, now, counters, settle);
+                if settle.is_full() {
+                    tracer.settle(settle);
+                    settle.clear();
+                }
+            }
+        }
+        publish.clear();
+    }
+}

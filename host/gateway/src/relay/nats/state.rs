@@ -1,0 +1,255 @@
+//! What a session knows of its two peers, and what both directions use.
+
+use std::ops::Range;
+
+use spanbridge::resource::ResourceId;
+use spanbridge::{MessageBits, Outcome, Settlement};
+use spanbridge_wire::Step;
+use spanbridge_wire::json::Value;
+use spanbridge_wire::nats::jetstream::{Ack, AckSubject, PullSubject};
+use spanbridge_wire::nats::{Connect, Error, Headers, Info, Message};
+
+use super::awaited::Awaited;
+use super::consumers::Consumers;
+use super::limits::{KEY_BYTES_KEPT_MAX, MARKED_KEPT_MAX, NAME_BYTES_MAX};
+use super::shared::NatsShared;
+use super::splice::Marked;
+use super::subscriptions::Subscriptions;
+use crate::relay::Tools;
+
+/// Bytes of the numbers at the end of a delivery's key.
+const KEY_NUMBERS: usize = 16;
+
+/// What one call of the relay works with.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) shared: &'a NatsShared,
+    pub(super) tools: &'a mut Tools,
+    /// Nanoseconds since the Unix epoch.
+    pub(super) now: u64,
+}
+
+impl Call<'_> {
+    /// Hands the ended spans to the component.
+    pub(super) fn settle(&mut self) {
+        let Tools { tracer, settle, .. } = &mut *self.tools;
+        tracer.settle(settle);
+        settle.clear();
+    }
+
+    /// Makes sure that one more span can be ended. Only a read that ends a thousand of them makes
+    /// more than one call.
+    pub(super) fn make_room(&mut self) {
+        if self.tools.settle.is_full() {
+            self.settle();
+        }
+    }
+}
+
+/// How far one read was understood.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Walk {
+    /// So many bytes go on now; the rest is held.
+    pub(super) done: usize,
+    /// From there on, nothing of the session is read any more.
+    pub(super) stop: Option<Stop>,
+}
+
+/// Why a session is not read any more.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stop {
+    /// A TLS handshake follows.
+    Tls,
+    /// The bytes are not the protocol.
+    Protocol(Error),
+}
+
+impl Walk {
+    /// The rest is held until more of it comes.
+    pub(super) const fn until(done: usize) -> Self {
+        Self { done, stop: None }
+    }
+
+    /// Everything goes on, and nothing is read any more.
+    pub(super) fn stopped(input: &[u8], stop: impl Into<Stop>) -> Self {
+        Self { done: input.len(), stop: Some(stop.into()) }
+    }
+}
+
+/// What was read of a payload behind a head: nothing, because it streams through.
+pub(super) const PAYLOAD_PASSES: Step<()> = Step::Frame { frame: (), len: 0 };
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        /// The first byte of a TLS record that carries a handshake: RFC 8446, section 5.1.
+        const HANDSHAKE: u8 = 0x16;
+        match error {
+            Error::Operation { found: HANDSHAKE } => Self::Tls,
+            error => Self::Protocol(error),
+        }
+    }
+}
+
+/// A message's header block.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Block<'a> {
+    /// There is none.
+    None,
+    Readable(Headers<'a>),
+    /// It is longer than its limit, or malformed: whether it holds a context cannot be known.
+    Unreadable,
+}
+
+impl<'a> Block<'a> {
+    pub(super) fn of(message: &Message, bytes: &'a [u8]) -> Self {
+        match message.header(bytes).map(Headers::parse) {
+            None if message.has_header() => Self::Unreadable,
+            None => Self::None,
+            Some(Some(headers)) => Self::Readable(headers),
+            Some(None) => Self::Unreadable,
+        }
+    }
+
+    pub(super) fn headers(self) -> Option<Headers<'a>> {
+        match self {
+            Self::Readable(headers) => Some(headers),
+            Self::None | Self::Unreadable => None,
+        }
+    }
+
+    /// Answers whether the message speaks for a broker or a service, and has no producer.
+    pub(super) fn has_status(self) -> bool {
+        self.headers().is_some_and(|headers| headers.status().is_some())
+    }
+}
+
+/// What a session knows.
+#[derive(Debug)]
+pub(super) struct State {
+    /// The client's program.
+    pub(super) resource: ResourceId,
+    /// The client said that it takes header blocks.
+    client_headers: bool,
+    /// The broker did.
+    broker_headers: bool,
+    /// The largest message that the broker takes, header block included.
+    pub(super) size_max: u64,
+    pub(super) subscriptions: Subscriptions,
+    pub(super) consumers: Consumers,
+    pub(super) awaited: Awaited,
+    /// The traced messages of this read.
+    pub(super) marked: Vec<Marked>,
+    /// The keys of its deliveries.
+    pub(super) keys: Vec<u8>,
+}
+
+impl State {
+    pub(super) fn new(shared: &NatsShared) -> Self {
+        Self {
+            resource: shared.unnamed,
+            client_headers: false,
+            broker_headers: false,
+            size_max: u64::MAX,
+            subscriptions: Subscriptions::default(),
+            consumers: Consumers::default(),
+            awaited: Awaited::default(),
+            marked: Vec::new(),
+            keys: Vec::new(),
+        }
+    }
+
+    /// `CONNECT`. What cannot be read changes nothing.
+    pub(super) fn connect<'json>(&mut self, json: &'json [u8], shared: &NatsShared) {
+        let Some(connect) = Connect::parse(json) else { return };
+        let text = |value: Value<'json>| value.as_text(NAME_BYTES_MAX);
+        let (name, user) = (connect.name.and_then(text), connect.user.and_then(text));
+        self.resource = shared.resource(name.as_deref(), user.as_deref());
+        self.client_headers = connect.headers;
+    }
+
+    /// `INFO`: at the start, and whenever something of it changes. Answers whether a TLS handshake
+    /// follows.
+    pub(super) fn info(&mut self, json: &[u8]) -> bool {
+        let Some(info) = Info::parse(json) else { return false };
+        self.broker_headers = info.headers;
+        self.size_max = info.max_payload.unwrap_or(u64::MAX);
+        info.tls_required
+    }
+
+    /// Answers whether a message of this session may have a header block. A broker refuses one from
+    /// a client that did not ask for them, and such a client does not understand one.
+    pub(super) fn has_headers(&self) -> bool {
+        self.client_headers && self.broker_headers
+    }
+
+    pub(super) fn header_bits(&self) -> MessageBits {
+        if self.has_headers() { MessageBits::empty() } else { MessageBits::NO_HEADERS }
+    }
+
+    /// Appends the key of a delivery to the keys and answers where it is.
+    ///
+    /// Which stream, which message of it, which consumer: not which attempt. The time at which the
+    /// message was stored is part of it because two accounts may name their streams alike.
+    pub(super) fn push_key(&mut self, ack: &AckSubject<'_>) -> Range<usize> {
+        let start = self.push_consumer(ack.stream, ack.consumer).start;
+        self.keys.extend_from_slice(&ack.stream_sequence.to_le_bytes());
+        self.keys.extend_from_slice(&ack.stored_unix_ns.to_le_bytes());
+        start..self.keys.len()
+    }
+
+    /// Appends the key of a consumer.
+    fn push_consumer(&mut self, stream: &[u8], consumer: &[u8]) -> Range<usize> {
+        let start = self.keys.len();
+        self.keys.extend_from_slice(stream);
+        // No name of a stream or a consumer holds a dot.
+        self.keys.push(b'.');
+        self.keys.extend_from_slice(consumer);
+        start..self.keys.len()
+    }
+
+    /// The consumer's part of a delivery's key.
+    pub(super) fn consumer_of(key: &[u8]) -> &[u8] {
+        key.get(..key.len().saturating_sub(KEY_NUMBERS)).unwrap_or_default()
+    }
+
+    /// The client asks a consumer for messages.
+    pub(super) fn pull(&mut self, pull: &PullSubject<'_>, now: u64) {
+        let key = self.push_consumer(pull.stream, pull.consumer);
+        self.consumers.pull(&self.keys[key], now);
+    }
+
+    /// The client says something about a delivery, wherever it came from.
+    pub(super) fn acknowledge(&mut self, subject: &[u8], payload: &[u8], call: &mut Call<'_>) {
+        let (Some(subject), Some(ack)) = (AckSubject::parse(subject), Ack::parse(payload)) else {
+            // The broker ignores it as well.
+            return;
+        };
+        let now = call.now;
+        let key = self.push_key(&subject);
+        let key = &self.keys[key];
+        let end = match ack {
+            Ack::InProgress => return call.tools.open_spans.touch(key, now),
+            Ack::Done | Ack::DoneAndNext => Settlement::new(Outcome::Ack, now),
+            Ack::Retry { delay_ns } => {
+                let delay = delay_ns.unwrap_or(0);
+                Settlement { delay, ..Settlement::new(Outcome::Nack, now) }
+            }
+            Ack::Terminated { reason } => {
+                Settlement { detail: reason, ..Settlement::new(Outcome::Term, now) }
+            }
+        };
+        call.make_room();
+        call.tools.open_spans.settle(key, &end, &mut call.tools.settle);
+        if matches!(ack, Ack::DoneAndNext) {
+            self.consumers.pull(Self::consumer_of(key), now);
+        }
+    }
+
+    /// Forgets the messages of a read, and buffers that a large one left behind.
+    pub(super) fn forget_read(&mut self) {
+        self.marked.clear();
+        self.marked.shrink_to(MARKED_KEPT_MAX);
+        self.keys.clear();
+        self.keys.shrink_to(KEY_BYTES_KEPT_MAX);
+    }
+}

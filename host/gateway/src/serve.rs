@@ -1,0 +1,131 @@
+//! The `gateway` command: from the environment to the summary at the end.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use spanbridge::otlp::{Flush, Pipeline};
+use spanbridge::{Counters, env};
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::gateway::{Gateway, Output, StartError, resources};
+
+/// Why the command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The gateway cannot start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The exporter cannot start.
+    #[error(transparent)]
+    Exporter(#[from] spanbridge::otlp::StartError),
+    /// Signals cannot be waited for, or nothing can be written to standard output.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Runs a gateway until SIGTERM or SIGINT, then drains it and prints the counters.
+///
+/// Standard output gets one line for each listener when all of them are ready, and at the end one
+/// line for each counter that is not zero; logs go elsewhere.
+///
+/// # Errors
+///
+/// Fails when something cannot be started.
+pub fn serve(config: &Config, env: &env::Settings) -> Result<(), ServeError> {
+    let counters = Arc::new(Counters::default());
+    // Signals first: one that comes while the gateway starts must not be lost.
+    let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let stop = {
+        let _in_runtime = signals.enter();
+        Signals::new()?
+    };
+    let pipeline = Pipeline::from_settings(
+        env,
+        resources(env, Arc::clone(&counters)),
+        Arc::clone(&counters),
+    )?;
+    let output = Output::new(pipeline.as_ref(), env, Arc::clone(&counters));
+    let gateway = Gateway::start(config, env, &output)?;
+    announce(config, &gateway)?;
+
+    let signal = signals.block_on(stop.wait());
+    info!(signal, "stopping");
+    gateway.stop();
+    if let Some(pipeline) = pipeline {
+        match pipeline.shutdown(config.flush_timeout) {
+            Flush::Done => {}
+            Flush::Lost { spans } => warn!(spans, "spans were lost on the way out"),
+            Flush::DeadlinePassed | Flush::Refused => warn!("not every span was exported in time"),
+        }
+    }
+    summarise(&counters)?;
+    Ok(())
+}
+
+fn announce(config: &Config, gateway: &Gateway) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for (address, listener) in gateway.addresses().iter().zip(&config.listeners) {
+        let brokers: Vec<_> = listener.brokers.iter().map(ToString::to_string).collect();
+        writeln!(out, "listening on {address} for {}", brokers.join(", "))?;
+    }
+    out.flush()
+}
+
+fn summarise(counters: &Counters) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "stopped; counted since the start:")?;
+    let mut result = Ok(());
+    counters.for_each(|sample| {
+        if sample.value == 0 || result.is_err() {
+            return;
+        }
+        result = match sample.label {
+            Some((label, value)) => {
+                writeln!(out, "{}{{{label}=\"{value}\"}} {}", sample.name, sample.value)
+            }
+            None => writeln!(out, "{} {}", sample.name, sample.value),
+        };
+    });
+    result?;
+    out.flush()
+}
+
+/// The signals that ask a program to stop.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn wait(mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn wait(self) -> &'static str {
+        // A console that cannot be listened to leaves only the kill.
+        let _ = tokio::signal::ctrl_c().await;
+        "Ctrl-C"
+    }
+}

@@ -1,0 +1,212 @@
+//! A session: one client connection and the broker connection that belongs to it.
+//!
+//! ```text
+//!           read ──▶ relay.feed(Client) ──▶ write │ what a full socket leaves over waits here
+//! client ═══════                                  ════ broker
+//!           write ◀── relay.feed(Broker) ◀── read
+//! ```
+//!
+//! Both directions run in one task. A direction is not read while something it produced waits to be
+//! written: so the slower peer slows the faster one, and a session holds no more than one read's
+//! output a direction. There are no timers.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::close::{By, Cause, Close};
+use crate::relay::{Fed, Relay, Side};
+use crate::worker::{Bench, OUT_BYTES_KEPT_MAX, now};
+
+/// Reads that one session may do before the other sessions of the thread get their turn.
+const READS_PER_POLL_MAX: usize = 16;
+
+/// What one direction still has to do.
+#[derive(Debug, Default)]
+struct Direction {
+    /// What the socket would not take yet, from `written` on.
+    waiting: Vec<u8>,
+    written: usize,
+    /// The peer sends nothing more.
+    ended: bool,
+    /// The other peer has been told so.
+    shut: bool,
+}
+
+impl Direction {
+    fn is_empty(&self) -> bool {
+        self.written == self.waiting.len()
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        debug_assert!(self.is_empty(), "a direction is read when nothing waits");
+        self.waiting.clear();
+        self.written = 0;
+        self.waiting.extend_from_slice(bytes);
+    }
+}
+
+/// A session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    client: TcpStream,
+    broker: TcpStream,
+    relay: Box<dyn Relay>,
+    to_broker: Direction,
+    to_client: Direction,
+    /// Whose end was seen first.
+    first_end: Option<Side>,
+    /// Stop between two frames.
+    draining: bool,
+    bench: Rc<RefCell<Bench>>,
+}
+
+impl Session {
+    pub(crate) fn new(
+        client: TcpStream,
+        broker: TcpStream,
+        relay: Box<dyn Relay>,
+        bench: Rc<RefCell<Bench>>,
+    ) -> Self {
+        let (to_broker, to_client) = (Direction::default(), Direction::default());
+        let (first_end, draining) = (None, false);
+        Self { client, broker, relay, to_broker, to_client, first_end, draining, bench }
+    }
+
+    /// Runs until the session is over. May be dropped and called again.
+    pub(crate) async fn run(&mut self) -> Close {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    /// Runs until the session is between two frames in both directions.
+    pub(crate) async fn drain(&mut self) -> Close {
+        self.draining = true;
+        self.run().await
+    }
+
+    /// Ends the spans that nobody can end any more.
+    pub(crate) fn close(&mut self) {
+        self.relay.close(now(), &mut self.bench.borrow_mut().tools);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Close> {
+        for side in [Side::Client, Side::Broker] {
+            if let Poll::Ready(Err((by, error))) = self.poll_direction(side, cx) {
+                return Poll::Ready(Close { by, cause: Cause::Io(error) });
+            }
+        }
+        if self.to_broker.shut && self.to_client.shut {
+            let by = match self.first_end {
+                Some(Side::Broker) => By::Broker,
+                _ => By::Client,
+            };
+            return Poll::Ready(Close { by, cause: Cause::Ended });
+        }
+        if self.draining && self.is_at_boundary() {
+            return Poll::Ready(Close { by: By::Here, cause: Cause::Drained });
+        }
+        Poll::Pending
+    }
+
+    fn is_at_boundary(&self) -> bool {
+        self.to_broker.is_empty()
+            && self.to_client.is_empty()
+            && self.relay.is_at_boundary(Side::Client)
+            && self.relay.is_at_boundary(Side::Broker)
+    }
+
+    /// Moves what one side sends until it has nothing, the other side takes nothing, or it is the
+    /// others' turn.
+    fn poll_direction(
+        &mut self,
+        side: Side,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), (By, io::Error)>> {
+        let Self { client, broker, relay, to_broker, to_client, first_end, bench, .. } = self;
+        let (from, to, direction, from_by, to_by) = match side {
+            Side::Client => (client, broker, to_broker, By::Client, By::Broker),
+            Side::Broker => (broker, client, to_client, By::Broker, By::Client),
+        };
+        let bench = &mut *bench.borrow_mut();
+        for _ in 0..READS_PER_POLL_MAX {
+            ready!(poll_flush(direction, to, cx)).map_err(|error| (to_by, error))?;
+            if direction.ended {
+                if !direction.shut {
+                    ready!(Pin::new(&mut *to).poll_shutdown(cx)).or_else(ignore_gone(to_by))?;
+                    direction.shut = true;
+                }
+                return Poll::Pending;
+            }
+            let mut buffer = ReadBuf::new(&mut bench.read);
+            ready!(Pin::new(&mut *from).poll_read(cx, &mut buffer))
+                .map_err(|error| (from_by, error))?;
+            let read = buffer.filled().len();
+            bench.out.clear();
+            let bytes = &bench.read[..read];
+            let fed = if read == 0 {
+                direction.ended = true;
+                first_end.get_or_insert(side);
+                relay.end(side, now(), &mut bench.tools, &mut bench.out);
+                Fed::Rewritten
+            } else {
+                relay.feed(side, bytes, now(), &mut bench.tools, &mut bench.out)
+            };
+            let out = match fed {
+                Fed::Unchanged => bytes,
+                Fed::Rewritten => &bench.out,
+            };
+            let written = poll_write(to, out, cx).map_err(|error| (to_by, error))?;
+            direction.keep(&out[written..]);
+            bench.out.shrink_to(OUT_BYTES_KEPT_MAX);
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// A peer that is gone already need not be told that nothing more comes.
+fn ignore_gone(by: By) -> impl FnOnce(io::Error) -> Result<(), (By, io::Error)> {
+    move |error| match error.kind() {
+        io::ErrorKind::NotConnected | io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err((by, error)),
+    }
+}
+
+/// Writes what the socket takes now and answers how much that was.
+fn poll_write(to: &mut TcpStream, bytes: &[u8], cx: &mut Context<'_>) -> io::Result<usize> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match Pin::new(&mut *to).poll_write(cx, &bytes[written..]) {
+            Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok(more)) => written += more,
+            Poll::Ready(Err(error)) => return Err(error),
+            Poll::Pending => break,
+        }
+    }
+    Ok(written)
+}
+
+/// Writes what waits.
+fn poll_flush(
+    direction: &mut Direction,
+    to: &mut TcpStream,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    if direction.is_empty() {
+        return Poll::Ready(Ok(()));
+    }
+    direction.written += poll_write(to, &direction.waiting[direction.written..], cx)?;
+    if !direction.is_empty() {
+        return Poll::Pending;
+    }
+    // An idle session keeps no buffer.
+    direction.waiting = Vec::new();
+    direction.written = 0;
+    Poll::Ready(Ok(()))
+}

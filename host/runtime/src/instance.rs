@@ -1,0 +1,321 @@
+//! One instance of the component: its store, its bounds, and calls into it.
+//!
+//! An instance is used by one thread at a time. After any failure it is thrown away: the engine
+//! does not let it be entered again, and its memory may be anything.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use wasmtime::component::{Func, WasmList};
+use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline};
+
+use crate::bindings::spanbridge::tracing::types;
+use crate::bindings::wasi::random::random;
+use crate::bindings::{self, exports::spanbridge::tracing::propagation};
+use crate::check::Raw;
+use crate::convert;
+use crate::limits::{ANSWER_BYTES_MAX, RANDOM_BYTES_MAX};
+use crate::lower::{Answer, HotFunc};
+use crate::record::{Delivery, Message, Settlement};
+use crate::route::Routes;
+use crate::seed::Random;
+use crate::settings::{PropagatorKind, RouteSettings};
+
+/// Why a call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The component trapped.
+    Trap,
+    /// It used more time than it has.
+    Deadline,
+    /// It trapped after it was refused memory.
+    Memory,
+    /// It answered something that is no answer.
+    Answer,
+}
+
+/// An instance that is ready to be called.
+pub(crate) struct Instance {
+    store: Store<State>,
+    exports: bindings::Component,
+    publish: HotFunc<Message, Answer>,
+    deliver: HotFunc<Delivery, Answer>,
+    settle: HotFunc<Settlement, WasmList<u8>>,
+    /// By route number: the version of the slot that this instance has seen.
+    seen: Vec<u64>,
+    /// The version of the whole table, once nothing is missing.
+    seen_all: u64,
+    /// Calls of the hot path.
+    pub calls: u64,
+}
+
+/// The functions of the hot path, found in an instance.
+pub(crate) struct HotExports {
+    pub publish: Func,
+    pub deliver: Func,
+    pub settle: Func,
+}
+
+/// What the host keeps for an instance.
+pub(crate) struct State {
+    memory: Memory,
+    random: Random,
+    budget: Budget,
+}
+
+struct Memory {
+    bytes_max: usize,
+    /// Memory was asked for and not given.
+    refused: bool,
+}
+
+/// CPU time of the calls made for one batch.
+#[derive(Default)]
+struct Budget {
+    cpu_max: Duration,
+    /// CPU time of the thread at the first tick.
+    since: Option<Duration>,
+}
+
+impl State {
+    pub(crate) fn new(random: Random, memory_bytes_max: usize) -> Self {
+        let memory = Memory { bytes_max: memory_bytes_max, refused: false };
+        Self { memory, random, budget: Budget::default() }
+    }
+
+    /// A store of this state, within whose calls the budget is kept.
+    pub(crate) fn into_store(self, engine: &wasmtime::Engine, cpu_max: Duration) -> Store<Self> {
+        let mut store = Store::new(engine, self);
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(ANSWER_BYTES_MAX);
+        store.epoch_deadline_callback(|mut cx| Ok(cx.data_mut().budget.at_tick()));
+        store.data_mut().budget = Budget { cpu_max, since: None };
+        store.set_epoch_deadline(1);
+        store
+    }
+}
+
+impl Budget {
+    /// Decides, at a tick during a call, whether the call goes on.
+    ///
+    /// Only time on the CPU counts: a thread that was merely not running keeps its call.
+    fn at_tick(&mut self) -> UpdateDeadline {
+        let now = thread_cpu_time();
+        let since = *self.since.get_or_insert(now);
+        if now.saturating_sub(since) >= self.cpu_max {
+            UpdateDeadline::Interrupt
+        } else {
+            UpdateDeadline::Continue(1)
+        }
+    }
+}
+
+fn thread_cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    // The clock starts with the thread, so neither part is negative.
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, _: usize, new: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let fits = new <= self.bytes_max;
+        self.refused |= !fits;
+        Ok(fits)
+    }
+
+    fn table_growing(&mut self, _: usize, new: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        // A table holds the component's own functions, and there are fewer than it has bytes.
+        Ok(new <= self.bytes_max / 1024)
+    }
+}
+
+impl types::Host for State {}
+
+impl random::Host for State {
+    fn get_random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
+        if length > RANDOM_BYTES_MAX {
+            return Err(Trap::UnreachableCodeReached.into());
+        }
+        let mut bytes = vec![0; length as usize];
+        self.random.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
+        let mut bytes = [0; 8];
+        self.random.fill(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+}
+
+impl Instance {
+    /// Wraps what was just linked; `hot` must be of the same instance.
+    pub(crate) fn new(
+        store: Store<State>,
+        exports: bindings::Component,
+        hot: &HotExports,
+    ) -> wasmtime::Result<Self> {
+        Ok(Self {
+            publish: HotFunc::new(&store, hot.publish)?,
+            deliver: HotFunc::new(&store, hot.deliver)?,
+            settle: HotFunc::new(&store, hot.settle)?,
+            store,
+            exports,
+            seen: Vec::new(),
+            seen_all: 0,
+            calls: 0,
+        })
+    }
+
+    /// Begins a batch: the calls until the next one share this much CPU time.
+    pub(crate) fn begin(&mut self, cpu_max: Duration) {
+        self.store.data_mut().budget = Budget { cpu_max, since: None };
+        self.store.set_epoch_deadline(1);
+    }
+
+    /// Routes that were changed since this instance was brought up to date.
+    pub(crate) fn missing(&self, routes: &Routes) -> usize {
+        if self.seen_all == routes.version() {
+            return 0;
+        }
+        let seen = self.seen.iter().copied().chain(std::iter::repeat(0));
+        routes.slots().iter().zip(seen).filter(|(slot, seen)| slot.version != *seen).count()
+    }
+
+    /// Opens and closes routes as the table says, at most `changes_max` of them.
+    pub(crate) fn update(&mut self, routes: &Routes, changes_max: usize) -> Result<(), Failure> {
+        let version = routes.version();
+        if self.seen_all == version {
+            return Ok(());
+        }
+        let mut left = changes_max;
+        for (number, slot) in (0_u32..).zip(routes.slots().iter()) {
+            let index = number as usize;
+            if index >= self.seen.len() {
+                self.seen.push(0);
+            }
+            if self.seen[index] == slot.version {
+                continue;
+            }
+            if left == 0 {
+                return Ok(());
+            }
+            left -= 1;
+            match &slot.open {
+                // The settings were accepted before the route came into the table.
+                Some(open) => self.open(number, &open.settings)?.map_err(|_| Failure::Answer)?,
+                None => self.close(number)?,
+            }
+            self.seen[index] = slot.version;
+        }
+        // Read before the slots: a change in between is seen again, which does no harm.
+        self.seen_all = version;
+        Ok(())
+    }
+
+    /// Opens a route. The inner error is the component's word on the settings.
+    pub(crate) fn open(
+        &mut self,
+        number: u32,
+        settings: &RouteSettings,
+    ) -> Result<Result<(), String>, Failure> {
+        let settings = convert::settings(settings);
+        let messaging = self.exports.spanbridge_tracing_messaging();
+        let answer = messaging.call_open(&mut self.store, number, &settings);
+        self.failing(answer)
+    }
+
+    /// Forgets a route.
+    pub(crate) fn close(&mut self, number: u32) -> Result<(), Failure> {
+        let messaging = self.exports.spanbridge_tracing_messaging();
+        let answer = messaging.call_close(&mut self.store, number);
+        self.failing(answer)
+    }
+
+    /// The header names of a route: number, name, whether it is a family.
+    pub(crate) fn fields(&mut self, number: u32) -> Result<Vec<(u8, String, bool)>, Failure> {
+        let messaging = self.exports.spanbridge_tracing_messaging();
+        let answer = messaging.call_fields(&mut self.store, number);
+        let fields = self.failing(answer)?;
+        Ok(fields.into_iter().map(|field| (field.number, field.name, field.family)).collect())
+    }
+
+    pub(crate) fn publish(&mut self, records: &[Message], arena: &[u8]) -> Result<Raw<'_>, Failure> {
+        let answer = self.publish.call(&mut self.store, records, arena);
+        self.answered(answer)
+    }
+
+    pub(crate) fn deliver(&mut self, records: &[Delivery], arena: &[u8]) -> Result<Raw<'_>, Failure> {
+        let answer = self.deliver.call(&mut self.store, records, arena);
+        self.answered(answer)
+    }
+
+    /// Answers a span run, where it lies.
+    pub(crate) fn settle(&mut self, records: &[Settlement], arena: &[u8]) -> Result<&[u8], Failure> {
+        let answer = self.settle.call(&mut self.store, records, arena);
+        self.calls += 1;
+        let run = self.failing(answer)?;
+        Ok(run.as_le_slice(&self.store))
+    }
+
+    /// Chooses the formats of the propagation calls.
+    pub(crate) fn configure(&mut self, propagators: &[PropagatorKind]) -> Result<(), Failure> {
+        let kinds: Vec<_> = propagators.iter().copied().map(convert::propagator).collect();
+        let propagation = self.exports.spanbridge_tracing_propagation();
+        let answer = propagation.call_configure(&mut self.store, &kinds);
+        self.failing(answer)
+    }
+
+    /// The header names that `inject` may write.
+    pub(crate) fn carrier_fields(&mut self) -> Result<Vec<String>, Failure> {
+        let propagation = self.exports.spanbridge_tracing_propagation();
+        let answer = propagation.call_fields(&mut self.store);
+        self.failing(answer)
+    }
+
+    pub(crate) fn extract(
+        &mut self,
+        carrier: &[(String, String)],
+    ) -> Result<Option<propagation::Context>, Failure> {
+        let propagation = self.exports.spanbridge_tracing_propagation();
+        let answer = propagation.call_extract(&mut self.store, carrier);
+        self.failing(answer)
+    }
+
+    pub(crate) fn inject(
+        &mut self,
+        context: &propagation::Context,
+    ) -> Result<Vec<(String, String)>, Failure> {
+        let propagation = self.exports.spanbridge_tracing_propagation();
+        let answer = propagation.call_inject(&mut self.store, context);
+        self.failing(answer)
+    }
+
+    fn answered(&mut self, answer: wasmtime::Result<Answer>) -> Result<Raw<'_>, Failure> {
+        self.calls += 1;
+        let answer = self.failing(answer)?;
+        let store = &self.store;
+        let verdicts = answer.verdicts.0.as_le_slice(store);
+        Ok(Raw { verdicts, spans: answer.spans, bytes: answer.bytes.as_le_slice(store) })
+    }
+
+    fn failing<T>(&self, answer: wasmtime::Result<T>) -> Result<T, Failure> {
+        answer.map_err(|error| self.failure(&error))
+    }
+
+    fn failure(&self, error: &wasmtime::Error) -> Failure {
+        match error.downcast_ref::<Trap>() {
+            Some(Trap::Interrupt) => Failure::Deadline,
+            _ if self.store.data().memory.refused => Failure::Memory,
+            Some(_) => Failure::Trap,
+            // The engine refused what the component answered.
+            None => Failure::Answer,
+        }
+    }
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance").field("calls", &self.calls).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,195 @@
+//! Counters: everything a user can see the runtime doing, or failing to do.
+//!
+//! One [`Counters`] belongs to one runtime and is shared by reference; there is no global registry.
+//! The list is fixed at compile time, so a page or an exit summary shows zeros as well, and no
+//! message can create a new time series.
+//!
+//! This module does not know Prometheus: it hands out [`Sample`]s, and whoever serves a page adds
+//! prefixes, suffixes and escapes.
+//!
+//! Adding a counter is one line in the list below. A counter with reasons names a family:
+//!
+//! ```text
+//! calls, "What it counts.";
+//! losses: Losses { reason = full, broken }, "What it counts, by reason.";
+//! ```
+//!
+//! Then `counters.calls.add(1)` and `counters.losses.full.add(1)` compile.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+///
+/// Alone on its cache line, because the threads that carry messages add to these on every call.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`. Wraps after 2^64, which no process lives to see.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Reads the value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One counter at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Name without prefix or suffix, such as `spans_dropped`.
+    pub name: &'static str,
+    /// One sentence for a reader of the page.
+    pub help: &'static str,
+    /// Label name and value, where the counter is split by reason.
+    pub label: Option<(&'static str, &'static str)>,
+    /// Value when it was read.
+    pub value: u64,
+}
+
+macro_rules! counters {
+    // The type of a field: a counter, or the family it names.
+    (@type) => { Counter };
+    (@type $Family:ident) => { $Family };
+    // How a field hands out its samples.
+    (@each $me:expr, $name:expr, $help:literal, $visit:ident) => {
+        $visit(Sample { name: $name, help: $help, label: None, value: $me.get() })
+    };
+    (@each $me:expr, $name:expr, $help:literal, $visit:ident, $Family:ident) => {
+        for (label, value, counter) in $me.each() {
+            let label = Some((label, value));
+            $visit(Sample { name: $name, help: $help, label, value: counter.get() })
+        }
+    };
+    ($(
+        $field:ident $(: $Family:ident { $label:ident = $($value:ident),+ })? , $help:literal ;
+    )+) => {
+        $($(
+            #[doc = concat!("The counters of [`Counters::", stringify!($field), "`].")]
+            #[derive(Debug, Default)]
+            pub struct $Family {
+                $(
+                    #[doc = concat!("`", stringify!($label), "=\"", stringify!($value), "\"`")]
+                    pub $value: Counter,
+                )+
+            }
+
+            impl $Family {
+                /// Adds up all of them.
+                pub fn total(&self) -> u64 {
+                    self.each().map(|(_, _, counter)| counter.get()).sum()
+                }
+
+                fn each(&self) -> impl Iterator<Item = (&'static str, &'static str, &Counter)> {
+                    [$((stringify!($label), stringify!($value), &self.$value)),+].into_iter()
+                }
+            }
+        )?)+
+
+        /// Every counter of one runtime.
+        #[derive(Debug, Default)]
+        pub struct Counters {
+            $( #[doc = $help] pub $field: counters!(@type $($Family)?), )+
+        }
+
+        impl Counters {
+            /// Visits every counter in the order of the list, zeros included.
+            pub fn for_each(&self, mut visit: impl FnMut(Sample)) {
+                $( counters!(@each self.$field, stringify!($field), $help, visit $(, $Family)?); )+
+            }
+        }
+    };
+}
+
+counters! {
+    component_failures: ComponentFailures {
+        reason = trap, deadline, memory, answer
+    }, "Calls of the component that failed, by what went wrong.";
+    component_bypasses, "Times a thread stopped calling a component that kept failing.";
+    messages_untraced: MessagesUntraced {
+        reason = failed, bypassed, overflow
+    }, "Messages that went on as they came, by why the component did not decide about them.";
+    settlements_lost: SettlementsLost {
+        reason = failed, bypassed, overflow
+    }, "Open spans that ended without being recorded, by why.";
+    headers_skipped, "Headers too long to be handed to the component.";
+    propagations_failed, "Calls of a propagator that did nothing because the component failed.";
+    instances_made, "Instances of the component that were made.";
+    instances_recycled, "Instances that were exchanged for fresh ones without having failed.";
+    code_cache: CodeCacheUses {
+        result = hit, stored, unstored
+    }, "Loads of a component, by whether its code came from the cache or went into it.";
+    spans_queued, "Spans taken into the export queue.";
+    spans_exported, "Spans the receiver accepted.";
+    spans_dropped: SpansDropped {
+        reason = queue_full, rejected, non_retryable, retries_exhausted, shutdown, too_large, encode
+    }, "Spans lost, by reason.";
+    export_requests, "Export requests sent, each attempt counted.";
+    export_retries: ExportRetries {
+        reason = connection, timeout, throttled, unavailable
+    }, "Export requests that will be sent again, by what went wrong.";
+    export_failures: ExportFailures {
+        reason = connection, timeout, throttled, unavailable, refused, response, encode, io, panic
+    }, "Export requests that failed, each attempt counted, by what went wrong.";
+    env_warnings, "Settings in OTEL_* variables that were not honoured as written.";
+    resources_overflow, "Resources refused because the table was full.";
+    resource_values_cut, "Resource attributes dropped or shortened to a limit.";
+    sessions_opened, "Client connections for which a broker was found.";
+    sessions_ended: SessionsEnded {
+        by = client, broker, here
+    }, "Sessions that are over, by who ended them.";
+    connections_refused: ConnectionsRefused {
+        reason = limit, broker
+    }, "Client connections closed at once: too many sessions, or no broker can be reached.";
+    sessions_raw: SessionsRaw {
+        reason = tls, protocol
+    }, "Sessions that were relayed unread from some byte on, by why.";
+    messages_seen: MessagesSeen {
+        direction = published, delivered
+    }, "Messages between producers and consumers that were seen, control traffic left out.";
+    messages_unreadable, "Messages that went on untraced because their headers could not be read.";
+    injections_skipped: InjectionsSkipped {
+        reason = no_headers, max_payload, refused
+    }, "Published messages that got no context, by why: the client or the broker takes no headers, \
+        the broker's size limit, or a message that cannot be changed safely.";
+    publishes_unanswered: PublishesUnanswered {
+        reason = closed, count, bytes, age
+    }, "Publish spans that ended without the answer that the client had asked for, by why.";
+    subscriptions_untracked, "Subscriptions past a session's bounds: who else gets their messages \
+        is not said.";
+    settle_unmatched, "Settlements of messages whose delivery is not known.";
+    open_spans_evicted: OpenSpansEvicted {
+        reason = count, bytes, age
+    }, "Process spans given up before their message was settled, by the bound that was reached.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_counter_is_visited_once_and_zeros_are_shown() {
+        let counters = Counters::default();
+        let mut seen = Vec::new();
+        counters.for_each(|sample| seen.push((sample.name, sample.label)));
+        let mut unique = seen.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), seen.len());
+        assert!(seen.contains(&("spans_queued", None)));
+        assert!(seen.contains(&("spans_dropped", Some(("reason", "queue_full")))));
+    }
+
+    #[test]
+    fn a_family_adds_up_its_reasons_and_leaves_the_others_alone() {
+        let counters = Counters::default();
+        counters.spans_dropped.rejected.add(2);
+        counters.spans_dropped.shutdown.add(3);
+        assert_eq!(counters.spans_dropped.total(), 5);
+        assert_eq!(counters.spans_dropped.queue_full.get(), 0);
+        assert_eq!(counters.export_failures.total(), 0);
+    }
+}
