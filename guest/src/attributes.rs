@@ -129,7 +129,10 @@ impl<'a> Attributes<'a> {
 mod tests {
     use super::*;
 
-    fn write(limits: Limits, write: impl FnOnce(&mut Attributes<'_>)) -> (Vec<u8>, (u32, u32, bool)) {
+    fn write(
+        limits: Limits,
+        write: impl FnOnce(&mut Attributes<'_>),
+    ) -> (Vec<u8>, (u32, u32, bool)) {
         let mut out = Vec::new();
         let mut attributes = Attributes::new(&mut out, limits, 0, 0);
         write(&mut attributes);

@@ -45,10 +45,7 @@ pub fn extract(
 }
 
 /// See `inject` in `wit/propagation.wit`.
-pub fn inject(
-    propagators: Propagators,
-    context: contract::Context,
-) -> Vec<(String, String)> {
+pub fn inject(propagators: Propagators, context: contract::Context) -> Vec<(String, String)> {
     let mut carrier = Vec::new();
     propagators.inject(&from_contract(context), &mut |field, key, value| {
         carrier.push((name(field, key), text(value)));
@@ -137,10 +134,5 @@ fn from_contract(context: contract::Context) -> Context {
         value: member.value,
         properties: member.properties.into_iter().map(|p| (p.key, p.value)).collect(),
     });
-    Context {
-        trace,
-        baggage: baggage.collect(),
-        debug: context.debug,
-        deferred: context.deferred,
-    }
+    Context { trace, baggage: baggage.collect(), debug: context.debug, deferred: context.deferred }
 }

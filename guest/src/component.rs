@@ -79,11 +79,7 @@ impl Component {
     }
 
     /// See `deliver` in `wit/messaging.wit`.
-    pub fn deliver(
-        &mut self,
-        deliveries: &[contract::Delivery],
-        arena: &[u8],
-    ) -> contract::Answer {
+    pub fn deliver(&mut self, deliveries: &[contract::Delivery], arena: &[u8]) -> contract::Answer {
         let mut out = Output::new(deliveries.len());
         let mut headers = Vec::with_capacity(HEADERS_EXPECTED);
         for delivery in deliveries {

@@ -15,7 +15,7 @@ use crate::carrier::Entry;
 use crate::describe;
 use crate::found::{self, Body, Found};
 use crate::id::{SpanId, TraceFlags, TraceId};
-use crate::inject::{self, Outgoing};
+use crate::inject::{self, Outgoing, Target};
 use crate::lineage::{self, Lineage};
 use crate::output::{Decision, Output, message_bits};
 use crate::publish::{found_bits, links};
@@ -34,6 +34,7 @@ struct Deliver<'a> {
     parts: Parts<'a>,
     headers: &'a [Entry<'a>],
     body: &'a Body<'a>,
+    body_entries: &'a [Entry<'a>],
     found: &'a Found<'a>,
     /// Publish time that is believed, in nanoseconds; 0: unknown.
     published: u64,
@@ -61,6 +62,7 @@ pub(crate) fn deliver(
         parts: body.complete(parts),
         headers,
         body: &body,
+        body_entries: &body_entries,
         found: &found,
         published,
     };
@@ -151,19 +153,14 @@ impl Deliver<'_> {
             members,
             time_ms: time / NANOSECONDS_PER_MILLISECOND,
         };
-        let no_headers = self.bits.contains(MessageBits::NO_HEADERS);
-        let injected = if !no_headers && !self.found.in_body {
-            inject::headers(&mut out.rest, self.route, &outgoing);
-            if self.route.restart {
-                inject::remove_baggage(&mut out.rest, self.headers);
-            }
-            self.route.injects
-        } else if let Some(scan) = &self.body.scan {
-            inject::body(&mut out.rest, self.route, scan, &outgoing)
-        } else {
-            false
+        let target = Target {
+            bits: self.bits,
+            found: self.found,
+            headers: self.headers,
+            body: self.body,
+            body_entries: self.body_entries,
         };
-        if injected { VerdictBits::INJECTED } else { VerdictBits::empty() }
+        inject::inject(&mut out.rest, self.route, &target, &outgoing)
     }
 
     fn write_spans(

@@ -142,12 +142,7 @@ impl<'a> Found<'a> {
 
     /// A body without the context object, which can be given one of the name `missing` at
     /// `insert_at`, behind `members` other members.
-    fn without_context(
-        body: &'a [u8],
-        missing: &'a str,
-        insert_at: usize,
-        members: usize,
-    ) -> Self {
+    fn without_context(body: &'a [u8], missing: &'a str, insert_at: usize, members: usize) -> Self {
         Self {
             body,
             missing: Some(missing),
@@ -182,8 +177,7 @@ impl<'a> Found<'a> {
     /// Takes an entry with its decoded name.
     fn add(&mut self, entry: Entry, name: &[u8]) -> Option<()> {
         let value = entry.member.value;
-        let is_text =
-            value.is_string(self.body) && field::is_text(value.unquoted().of(self.body));
+        let is_text = value.is_string(self.body) && field::is_text(value.unquoted().of(self.body));
         let is_known = is_text || value.is_null(self.body);
         if !is_known || self.own().iter().any(|other| self.is_named(other, name)) {
             return None;

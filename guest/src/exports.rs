@@ -30,9 +30,8 @@ static INSTANCE: Instance = Instance(UnsafeCell::new(None));
 fn with<T>(call: impl FnOnce(&mut Component) -> T) -> T {
     // SAFETY: one thread, and no export calls another.
     let instance = unsafe { &mut *INSTANCE.0.get() };
-    let component = instance.get_or_insert_with(|| {
-        Component::new(core::array::from_fn(|_| get_random_u64()))
-    });
+    let component =
+        instance.get_or_insert_with(|| Component::new(core::array::from_fn(|_| get_random_u64())));
     call(component)
 }
 

@@ -29,11 +29,8 @@ impl<'a> Found<'a> {
     /// Reads a carrier. A context in `body` counts only where no header has one.
     pub(crate) fn read(route: &Route, headers: &'a [Entry<'a>], body: &'a [Entry<'a>]) -> Self {
         let in_headers = route.propagators.extract_span(Carrier::new(headers));
-        let in_body = if body.is_empty() {
-            None
-        } else {
-            route.propagators.extract_span(Carrier::new(body))
-        };
+        let in_body =
+            if body.is_empty() { None } else { route.propagators.extract_span(Carrier::new(body)) };
         let disagreed = matches!((&in_headers, &in_body),
             (Some(header), Some(body)) if header.parts != body.parts);
         let from_body = in_headers.is_none() && in_body.is_some();
@@ -59,10 +56,13 @@ fn names_a_span(field: Field) -> bool {
     )
 }
 
+/// Borrowed from the body unless it was written with escapes.
+type Text<'a> = Cow<'a, [u8]>;
+
 /// A body's envelope: the scan, and its entries as a carrier wants them.
 pub(crate) struct Body<'a> {
     pub scan: Option<envelope::Found<'a>>,
-    entries: Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
+    entries: Vec<(Text<'a>, Text<'a>)>,
 }
 
 impl<'a> Body<'a> {

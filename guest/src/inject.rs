@@ -3,11 +3,13 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::bindings::exports::spanbridge::tracing::messaging::{MessageBits, VerdictBits};
 use crate::carrier::Entry;
 use crate::context::TraceParts;
 use crate::edit;
 use crate::envelope;
 use crate::field::Field;
+use crate::found::{Body, Found};
 use crate::id::SpanId;
 use crate::lineage::Lineage;
 use crate::member::{self, Value};
@@ -23,20 +25,57 @@ pub(crate) struct Outgoing<'a> {
     pub time_ms: u64,
 }
 
+/// A message that a context is to be put into.
+pub(crate) struct Target<'a> {
+    pub bits: MessageBits,
+    pub found: &'a Found<'a>,
+    pub headers: &'a [Entry<'a>],
+    pub body: &'a Body<'a>,
+    pub body_entries: &'a [Entry<'a>],
+}
+
+/// Writes the context where the message can carry it: in headers, else in the body. What a client
+/// that is not trusted said about itself is taken out.
+pub(crate) fn inject(
+    out: &mut Vec<u8>,
+    route: &Route,
+    target: &Target<'_>,
+    outgoing: &Outgoing<'_>,
+) -> VerdictBits {
+    let in_headers = !target.bits.contains(MessageBits::NO_HEADERS) && !target.found.in_body;
+    let injected = if in_headers {
+        headers(out, route, outgoing);
+        remove_baggage(out, untrusted(route, target.headers));
+        route.injects
+    } else if let Some(scan) = &target.body.scan {
+        body(out, route, scan, outgoing, untrusted(route, target.body_entries))
+    } else {
+        false
+    };
+    if injected { VerdictBits::INJECTED } else { VerdictBits::empty() }
+}
+
+/// The entries that the route does not believe.
+fn untrusted<'a>(route: &Route, entries: &'a [Entry<'a>]) -> &'a [Entry<'a>] {
+    if route.restart { entries } else { &[] }
+}
+
 /// Writes the context in every format of the route, as header edits.
-pub(crate) fn headers(out: &mut Vec<u8>, route: &Route, outgoing: &Outgoing<'_>) {
+fn headers(out: &mut Vec<u8>, route: &Route, outgoing: &Outgoing<'_>) {
     let tracestate = tracestate(outgoing);
     route.propagators.inject_span(&outgoing.parts, &tracestate, &mut |field, key, value| {
         edit::set(out, field, key, value);
     });
 }
 
-/// Writes the context into a JSON body. Answers whether that could be done.
-pub(crate) fn body(
+/// Writes the context into a JSON body, and takes the baggage of `untrusted` entries out of it.
+/// Answers whether that could be done.
+fn body(
     out: &mut Vec<u8>,
     route: &Route,
     scan: &envelope::Found<'_>,
     outgoing: &Outgoing<'_>,
+    untrusted: &[Entry<'_>],
 ) -> bool {
     let mut set: Vec<(String, Vec<u8>)> = Vec::new();
     let tracestate = tracestate(outgoing);
@@ -45,7 +84,11 @@ pub(crate) fn body(
         set.push((field.name().to_string(), value.to_vec()));
     });
     let set: Vec<(&str, &[u8])> = set.iter().map(|(n, v)| (n.as_str(), v.as_slice())).collect();
-    let Some(splices) = scan.splice(&set, &[]) else { return false };
+    let baggage = untrusted.iter().filter(|entry| is_baggage(entry.field));
+    let baggage: Vec<String> =
+        baggage.map(|e| e.field.name().to_string() + &String::from_utf8_lossy(e.key)).collect();
+    let remove: Vec<&str> = baggage.iter().map(String::as_str).collect();
+    let Some(splices) = scan.splice(&set, &remove) else { return false };
     for splice in splices.iter() {
         // A body that is scanned is far shorter than 4 GiB.
         edit::splice(out, splice.offset as u32, splice.removed as u32, splice.inserted);
@@ -68,20 +111,19 @@ fn tracestate(outgoing: &Outgoing<'_>) -> Vec<u8> {
     out
 }
 
-/// Removes baggage: what an untrusted client says about itself goes no further.
-pub(crate) fn remove_baggage(out: &mut Vec<u8>, headers: &[Entry<'_>]) {
-    let mut baggage = false;
-    for entry in headers {
-        match entry.field {
-            Field::Baggage | Field::JaegerBaggage if !baggage => {
-                baggage = true;
-                edit::remove(out, Field::Baggage, b"");
-                edit::remove(out, Field::JaegerBaggage, b"");
-            }
-            Field::Uberctx | Field::OtBaggage => edit::remove(out, entry.field, entry.key),
-            _ => {}
+/// Removes baggage.
+fn remove_baggage(out: &mut Vec<u8>, headers: &[Entry<'_>]) {
+    for (at, entry) in headers.iter().enumerate() {
+        // One edit removes every header of a name.
+        let is_same = |e: &Entry<'_>| (e.field, e.key) == (entry.field, entry.key);
+        if is_baggage(entry.field) && !headers[..at].iter().any(is_same) {
+            edit::remove(out, entry.field, entry.key);
         }
     }
+}
+
+fn is_baggage(field: Field) -> bool {
+    matches!(field, Field::Baggage | Field::JaegerBaggage | Field::Uberctx | Field::OtBaggage)
 }
 
 /// The parts of a context of ours.

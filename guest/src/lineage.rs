@@ -33,7 +33,12 @@ impl Lineage {
 }
 
 /// Starts a trace. Appends its tracestate to `members`.
-pub(crate) fn root(route: &Route, random: &mut Random, link: bool, members: &mut Vec<u8>) -> Lineage {
+pub(crate) fn root(
+    route: &Route,
+    random: &mut Random,
+    link: bool,
+    members: &mut Vec<u8>,
+) -> Lineage {
     let trace_id = random.trace_id();
     let (sampled, threshold) = route.sampler.decide(trace_id);
     if let Some(threshold) = threshold {

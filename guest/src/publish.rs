@@ -18,7 +18,7 @@ use crate::context::RemoteSpan;
 use crate::describe;
 use crate::found::{Body, Found};
 use crate::id::{SpanId, TraceFlags, TraceId};
-use crate::inject::{self, Outgoing};
+use crate::inject::{self, Outgoing, Target};
 use crate::lineage::{self, Lineage};
 use crate::output::{Decision, Output, message_bits};
 use crate::random::Random;
@@ -35,6 +35,7 @@ struct Publish<'a> {
     parts: Parts<'a>,
     headers: &'a [Entry<'a>],
     body: &'a Body<'a>,
+    body_entries: &'a [Entry<'a>],
     found: &'a Found<'a>,
 }
 
@@ -52,8 +53,17 @@ pub(crate) fn publish(
     let found = Found::read(route, headers, &body_entries);
     let bits = message_bits(message.bits);
     let parts = body.complete(parts);
-    let publish = Publish { route, message, bits, parts, headers, body: &body, found: &found };
-    publish.decide(out, random)
+    let read = Publish {
+        route,
+        message,
+        bits,
+        parts,
+        headers,
+        body: &body,
+        body_entries: &body_entries,
+        found: &found,
+    };
+    read.decide(out, random)
 }
 
 impl Publish<'_> {
@@ -69,7 +79,7 @@ impl Publish<'_> {
                 members: &members,
                 time_ms: self.message.start / NANOSECONDS_PER_MILLISECOND,
             };
-            bits |= self.inject(out, &outgoing);
+            bits |= inject::inject(&mut out.rest, self.route, &self.target(), &outgoing);
         }
         let edits_end = out.rest.len();
         out.rest.extend_from_slice(self.body.key());
@@ -132,21 +142,14 @@ impl Publish<'_> {
         bits
     }
 
-    /// Writes the context where it can be carried: in headers, else in the body.
-    fn inject(&self, out: &mut Output, outgoing: &Outgoing<'_>) -> VerdictBits {
-        let no_headers = self.bits.contains(MessageBits::NO_HEADERS);
-        let injected = if !no_headers && !self.found.in_body {
-            inject::headers(&mut out.rest, self.route, outgoing);
-            if self.route.restart && self.found.remote.is_some() {
-                inject::remove_baggage(&mut out.rest, self.headers);
-            }
-            self.route.injects
-        } else if let Some(scan) = &self.body.scan {
-            inject::body(&mut out.rest, self.route, scan, outgoing)
-        } else {
-            false
-        };
-        if injected { VerdictBits::INJECTED } else { VerdictBits::empty() }
+    fn target(&self) -> Target<'_> {
+        Target {
+            bits: self.bits,
+            found: self.found,
+            headers: self.headers,
+            body: self.body,
+            body_entries: self.body_entries,
+        }
     }
 
     fn write_span(
@@ -235,7 +238,9 @@ pub(crate) fn links(
     let mut left = route.link_count_max;
     let mut dropped = 0;
     let mut tracestate = Vec::new();
-    if lineage.is_root() && let Some(remote) = remote {
+    if lineage.is_root()
+        && let Some(remote) = remote
+    {
         remote.tracestate.write(&mut tracestate);
     }
     let remote = remote.filter(|_| lineage.link).map(|remote| Pointer {

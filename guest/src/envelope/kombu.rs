@@ -7,10 +7,10 @@
 //!  "properties": {"correlation_id": "43b6…", "delivery_info": {…}, "delivery_tag": "89f0…", …}}
 //! ```
 //!
-//! So that no other JSON is taken for one, the members shown are demanded, with these types; all
-//! but `task`, `id` and `correlation_id`, which only tasks have. Entries are the members of
-//! `headers` that have the name of a context field: instrumented clients read and write them
-//! there. Everything else in `headers` is somebody else's.
+//! So that no other JSON is taken for one, the members shown are demanded, with these types: all
+//! but `task`, `id` and `correlation_id`, which only tasks have; and the two named `content-` may
+//! be null. Entries are the members of `headers` that have the name of a context field:
+//! instrumented clients read and write them there. Everything else in `headers` is somebody else's.
 //!
 //! The content is not read. Tasks of Celery's first message protocol have their name in it, so
 //! their spans go without.
@@ -20,6 +20,9 @@ use alloc::borrow::Cow;
 use super::json::Extent;
 use super::object::{self, Object};
 use super::{Found, Others, Said};
+
+#[cfg(test)]
+mod tests;
 
 /// Looks for a kombu message in `body`; `None`: it is none, or has to be left alone.
 ///

@@ -1,7 +1,7 @@
 //! Context in a body: read, written by splice, or left alone.
 
 use spanbridge_guest::bindings::exports::spanbridge::tracing::messaging::{
-    Envelope, MessageBits, VerdictBits,
+    Envelope, MessageBits, Trust, VerdictBits,
 };
 use spanbridge_guest::component::Component;
 
@@ -53,12 +53,27 @@ fn a_body_that_is_no_object_is_left_alone() {
 fn a_header_wins_over_the_body_and_disagreement_is_told() {
     let mut component = with_json_envelope();
     let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let body = r#"{"_otel":{"traceparent":"00-1bf92f3577b34da6a3ce929d0e0e4736-10f067aa0ba902b7-01"}}"#;
-    let answered =
-        publish(&mut component, &with_body(body).header("traceparent", header), |_| {});
+    let body =
+        r#"{"_otel":{"traceparent":"00-1bf92f3577b34da6a3ce929d0e0e4736-10f067aa0ba902b7-01"}}"#;
+    let answered = publish(&mut component, &with_body(body).header("traceparent", header), |_| {});
     assert!(answered.has(VerdictBits::FOUND | VerdictBits::DISAGREED));
-    assert_eq!(answered.verdict.span_id != 0, true);
+    assert_ne!(answered.verdict.span_id, 0);
     assert_eq!(answered.verdict.trace_hi, 0x4bf9_2f35_77b3_4da6);
+}
+
+#[test]
+fn an_untrusted_body_gets_a_context_of_ours_and_loses_its_baggage() {
+    let mut settings = settings("redis");
+    settings.envelope = Some(Envelope { kind: "json".to_owned(), field: String::new() });
+    settings.trust = Trust::Restart;
+    let mut component = component(settings);
+    let traceparent = "00-1bf92f3577b34da6a3ce929d0e0e4736-10f067aa0ba902b7-01";
+    let body =
+        format!(r#"{{"_otel":{{"traceparent":"{traceparent}","baggage":"admin=1"}},"n":1}}"#);
+    let answered = publish(&mut component, &with_body(&body), |_| {});
+    let text = String::from_utf8(with_body(&body).apply(&answered.edits).body).unwrap();
+    assert!(!text.contains("admin") && !text.contains("1bf92f35"), "{text}");
+    assert!(text.ends_with(r#""n":1}"#), "{text}");
 }
 
 #[test]

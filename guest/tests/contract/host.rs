@@ -96,13 +96,8 @@ impl Parts {
             attributes.extend_from_slice(&(value.len() as u16).to_le_bytes());
             attributes.extend_from_slice(value.as_bytes());
         }
-        let parts: [&[u8]; 5] = [
-            self.destination.as_bytes(),
-            self.id.as_bytes(),
-            &headers,
-            &attributes,
-            &self.body,
-        ];
+        let parts: [&[u8]; 5] =
+            [self.destination.as_bytes(), self.id.as_bytes(), &headers, &attributes, &self.body];
         for part in parts {
             arena.extend_from_slice(part);
         }

@@ -4,6 +4,7 @@ mod amqp;
 mod batch;
 mod body;
 mod host;
+mod kombu;
 mod limits;
 mod nats;
 mod policy;

@@ -3,14 +3,12 @@
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use spanbridge_guest::bindings::exports::spanbridge::tracing::messaging::{
-    DeliveryMode, MessageBits, Relation, Settings, Trust, VerdictBits,
+    Delivery, DeliveryMode, MessageBits, Relation, Settings, Trust, VerdictBits,
 };
 use spanbridge_guest::bindings::spanbridge::tracing::types::Propagator;
 use spanbridge_guest::component::Component;
 
-use crate::host::{
-    Answered, Parts, SECOND, component, deliver, publish, settings, with_bits,
-};
+use crate::host::{Answered, Parts, SECOND, component, deliver, publish, settings, with_bits};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
@@ -130,7 +128,7 @@ fn each_relation_stands_where_it_says() {
 
 #[test]
 fn auto_starts_a_trace_for_second_attempts_fan_out_batches_and_long_waits() {
-    type Change = fn(&mut spanbridge_guest::bindings::exports::spanbridge::tracing::messaging::Delivery);
+    type Change = fn(&mut Delivery);
     let table: [(&str, Change, bool); 6] = [
         ("ordinary", |_| {}, false),
         ("redelivered", |delivery| delivery.attempt = 2, true),

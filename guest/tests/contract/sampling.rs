@@ -58,7 +58,8 @@ fn a_traces_own_randomness_decides_and_the_rest_of_ot_is_kept() {
     let mut component = component(settings);
     for (rv, kept) in [("rv:80000000000000", true), ("rv:7fffffffffffff", false)] {
         let tracestate = format!("x=1,ot={rv};z:9");
-        let parts = Parts::to("a").header("traceparent", UNSAMPLED).header("tracestate", &tracestate);
+        let parts =
+            Parts::to("a").header("traceparent", UNSAMPLED).header("tracestate", &tracestate);
         let answered = publish(&mut component, &parts, |_| {});
         assert_eq!(answered.has(VerdictBits::SAMPLED), kept);
         if kept {
