@@ -6,7 +6,8 @@
 //!
 //! The component is the same file wherever it is built, and whatever flags the host is built with:
 //! paths are mapped and variables that reach the compiler are left out. Its target directory is
-//! its own, because cargo holds a lock on the one it builds this crate in.
+//! its own, because cargo holds a lock on the one it builds this crate in, and the same for every
+//! profile of the host, because building the tools of its bindings takes longer than the rest.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -61,7 +62,7 @@ fn build(root: &Path, out: &Path) -> Result<PathBuf, String> {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
     find_target()?;
-    let target_dir = out.join("guest");
+    let target_dir = target_dir(out);
     let mut cargo = Command::new(variable("CARGO")?);
     cargo.args(["build", "--package", PACKAGE, "--profile", "guest", "--target", TARGET]);
     cargo.arg("--target-dir").arg(&target_dir).current_dir(root);
@@ -81,6 +82,14 @@ fn build(root: &Path, out: &Path) -> Result<PathBuf, String> {
         return Err(format!("the component does not build\n{text}"));
     }
     Ok(target_dir.join(TARGET).join("guest").join(FILE))
+}
+
+/// Where cargo lays its directories out as it does today, `OUT_DIR` is
+/// `target/debug/build/spanbridge-0123/out`, and this is `target/guest`. Else it is in `OUT_DIR`.
+fn target_dir(out: &Path) -> PathBuf {
+    let build = out.ancestors().nth(2).filter(|build| build.ends_with("build"));
+    let target = build.and_then(|build| build.ancestors().nth(2));
+    target.filter(|target| target.join("CACHEDIR.TAG").is_file()).unwrap_or(out).join("guest")
 }
 
 /// Answers an error that says what to do when the target is not installed.

@@ -171,7 +171,9 @@ impl FromStr for PropagatorList {
         }
         let mut kinds = Vec::new();
         for word in words {
-            let kind = PropagatorKind::from_name(&word.to_ascii_lowercase())
+            let kind = PropagatorKind::ALL
+                .into_iter()
+                .find(|kind| kind.as_str().eq_ignore_ascii_case(word))
                 .ok_or_else(|| UnknownPropagator { found: word.to_owned() })?;
             if !kinds.contains(&kind) {
                 kinds.push(kind);
@@ -187,13 +189,13 @@ impl PropagatorList {
         if self.0.is_empty() {
             return "none".to_owned();
         }
-        self.0.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(",")
+        self.0.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(",")
     }
 }
 
 /// Every word that a list may hold.
 fn known() -> String {
-    PropagatorKind::ALL.map(PropagatorKind::name).join(", ")
+    PropagatorKind::ALL.map(PropagatorKind::as_str).join(", ")
 }
 
 impl GatewayArgs {
@@ -209,7 +211,11 @@ impl GatewayArgs {
         };
         if let Some(listen) = &self.listen {
             let (listen, brokers) = (listen.clone(), self.broker.clone());
-            config.listeners.push(ListenerConfig { listen, brokers, route: RouteOptions::default() });
+            config.listeners.push(ListenerConfig {
+                listen,
+                brokers,
+                route: RouteOptions::default(),
+            });
         }
         if let Some(component) = &self.component {
             config.component = Some(component.clone());

@@ -22,8 +22,9 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use spanbridge::metrics::Counters;
 use spanbridge::otlp::{Endpoint, EndpointError};
-use spanbridge::{Counters, PropagatorKind, env};
+use spanbridge::{PropagatorKind, env};
 
 use crate::cli::DemoArgs;
 use crate::failure::Failure;
@@ -49,15 +50,6 @@ const OBEYED: &str = "OTEL_EXPORTER_OTLP_";
 /// The port of OTLP over gRPC.
 const GRPC_PORT: u16 = 4317;
 
-/// What both programs and what is between them are told.
-#[derive(Debug)]
-struct Setting {
-    /// With the formats of context, and the receiver if there is one.
-    env: env::Settings,
-    /// The formats of context, for the programs themselves.
-    propagators: Vec<PropagatorKind>,
-}
-
 /// Runs the demo and prints what came of it on standard output.
 ///
 /// # Errors
@@ -65,17 +57,17 @@ struct Setting {
 /// Fails when an argument cannot be used, the component cannot be loaded, the broker does not do
 /// its part, or the receiver does not take the spans.
 pub fn run(args: &DemoArgs) -> Result<(), Failure> {
-    let setting = setting(args)?;
+    let settings = settings(args)?;
     let counters = Arc::new(Counters::default());
-    let export = Export::start(&setting.env, args.otlp.is_some(), args.json, &counters)?;
+    let export = Export::start(&settings, args.otlp.is_some(), args.json, &counters)?;
     let played = match &args.broker {
-        None => in_memory::play(&setting, &export),
-        Some(address) => broker::play(&setting, &export, address),
+        None => in_memory::play(&settings, &export),
+        Some(address) => broker::play(&settings, &export, address),
     };
     // What was recorded is shown also when the play broke off.
     let (requests, exported) = export.finish();
     if !args.json && !requests.is_empty() {
-        print(args, &setting, &Traces::of(&requests))?;
+        print(args, &settings.propagators, &Traces::of(&requests))?;
     }
     played?;
     if requests.is_empty() {
@@ -85,7 +77,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
 }
 
 /// Reads the environment, with the command line in place of the variables that it stands for.
-fn setting(args: &DemoArgs) -> Result<Setting, Failure> {
+fn settings(args: &DemoArgs) -> Result<env::Settings, Failure> {
     let otlp = args.otlp.as_deref().map(endpoint).transpose()?;
     let given = args.propagators.as_ref().map(crate::cli::PropagatorList::to_variable);
     let process = |name: &str| std::env::var(name).ok();
@@ -100,14 +92,12 @@ fn setting(args: &DemoArgs) -> Result<Setting, Failure> {
         _ if name.starts_with(OBEYED) => process(name),
         _ => None,
     });
-    let (env, warnings) = env::Settings::read(&env).map_err(|error| {
-        Failure::usage("the environment cannot be used").because(error)
-    })?;
+    let (settings, warnings) = env::Settings::read(&env)
+        .map_err(|error| Failure::usage("the environment cannot be used").because(error))?;
     for warning in &warnings {
         eprintln!("spanbridge: {warning}");
     }
-    let propagators = env.propagators.iter().map(|&propagator| propagator.into()).collect();
-    Ok(Setting { env, propagators })
+    Ok(settings)
 }
 
 /// A receiver of `--otlp`.
@@ -131,7 +121,7 @@ fn endpoint(text: &str) -> Result<Otlp, Failure> {
     Ok(Otlp { url, grpc })
 }
 
-fn print(args: &DemoArgs, setting: &Setting, traces: &Traces) -> Result<(), Failure> {
+fn print(args: &DemoArgs, propagators: &[PropagatorKind], traces: &Traces) -> Result<(), Failure> {
     let terminal = Terminal::of_stdout();
     let mut text = String::new();
     text.push_str(match args.broker {
@@ -140,7 +130,7 @@ fn print(args: &DemoArgs, setting: &Setting, traces: &Traces) -> Result<(), Fail
     });
     text.push_str("Only the bytes of the message connect the two.\n\n");
     text.push_str(&waterfall::draw(traces, &terminal.style()));
-    text.push_str(&conclusion(traces.len(), &setting.propagators));
+    text.push_str(&conclusion(traces.len(), propagators));
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         // Whoever reads has seen enough.
@@ -151,7 +141,7 @@ fn print(args: &DemoArgs, setting: &Setting, traces: &Traces) -> Result<(), Fail
 
 /// What the picture means, in one line.
 fn conclusion(traces: usize, propagators: &[PropagatorKind]) -> String {
-    let names: Vec<_> = propagators.iter().map(|kind| kind.name()).collect();
+    let names: Vec<_> = propagators.iter().map(|kind| kind.as_str()).collect();
     match (traces, names.is_empty()) {
         (1, _) => format!("One trace: the message carried its context ({}).\n", names.join(", ")),
         (_, true) => format!(
@@ -165,6 +155,8 @@ fn conclusion(traces: usize, propagators: &[PropagatorKind]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const DEFAULT: [PropagatorKind; 2] = [PropagatorKind::TraceContext, PropagatorKind::Baggage];
 
     #[test]
     fn a_receiver_is_a_url_and_its_port_or_scheme_decides_the_protocol() {
@@ -186,8 +178,8 @@ mod tests {
 
     #[test]
     fn the_conclusion_counts_traces() {
-        assert!(conclusion(1, &PropagatorKind::DEFAULT).contains("tracecontext, baggage"));
+        assert!(conclusion(1, &DEFAULT).contains("tracecontext, baggage"));
         assert!(conclusion(2, &[]).starts_with("2 traces: the message carried no context"));
-        assert!(conclusion(2, &PropagatorKind::DEFAULT).contains("lost"));
+        assert!(conclusion(2, &DEFAULT).contains("lost"));
     }
 }

@@ -9,7 +9,8 @@ use spanbridge::env;
 use spanbridge::otlp::Pipeline;
 use spanbridge::resource::{RESOURCES_MAX, Resources};
 use spanbridge::sink::Sink;
-use spanbridge::{ComponentSource, Counters, Runtime};
+use spanbridge::metrics::Counters;
+use spanbridge::{ComponentSource, Runtime};
 use tokio::sync::watch;
 use tracing::{error, info};
 

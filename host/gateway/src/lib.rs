@@ -15,10 +15,15 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod carrier_json;
+pub mod cli;
 pub mod close;
 pub mod config;
+pub mod demo;
+pub mod failure;
 pub mod gateway;
 mod listener;
+pub mod log;
 pub mod open_spans;
 pub mod relay;
 pub mod service;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use spanbridge::Counters;
+use spanbridge::metrics::Counters;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;

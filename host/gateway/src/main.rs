@@ -8,7 +8,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use spanbridge::{Counters, Propagation, PropagatorKind, Runtime, env};
+use spanbridge::metrics::Counters;
+use spanbridge::{Propagation, PropagatorKind, Runtime, env};
 use spanbridge_gateway::carrier_json::{self, Verb};
 use spanbridge_gateway::cli::{CarrierArgs, Cli, Command, GatewayArgs};
 use spanbridge_gateway::config::ConfigError;
@@ -63,5 +64,5 @@ fn propagators_of_environment() -> anyhow::Result<Vec<PropagatorKind>> {
     for warning in warnings.iter().filter(|warning| warning.variable == "OTEL_PROPAGATORS") {
         eprintln!("spanbridge: {warning}");
     }
-    Ok(settings.propagators.into_iter().map(Into::into).collect())
+    Ok(settings.propagators)
 }

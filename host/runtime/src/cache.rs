@@ -56,7 +56,8 @@ fn home_dir(
     home: Option<std::ffi::OsString>,
 ) -> Option<PathBuf> {
     let absolute = |path: std::ffi::OsString| Some(PathBuf::from(path)).filter(|p| p.is_absolute());
-    let base = cache_home.and_then(absolute).or_else(|| Some(home.and_then(absolute)?.join(".cache")));
+    let base =
+        cache_home.and_then(absolute).or_else(|| Some(home.and_then(absolute)?.join(".cache")));
     Some(base?.join("spanbridge"))
 }
 

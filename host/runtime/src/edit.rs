@@ -79,7 +79,8 @@ impl<'a> Iterator for Edits<'a> {
 /// Reads one edit. `None` when it is not whole or of no known kind.
 fn read(block: &[u8]) -> Option<(Edit<'_>, &[u8])> {
     let (head, rest) = block.split_first_chunk::<HEAD>()?;
-    let short = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    let short =
+        |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let (key, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes([head[2], head[3]])))?;
     let (value, rest) = rest.split_at_checked(short(4) as usize)?;
     let (field, at, remove) = (head[1], short(8), short(12));
@@ -93,7 +94,11 @@ fn read(block: &[u8]) -> Option<(Edit<'_>, &[u8])> {
 }
 
 /// Answers what is wrong with the edits of a message, if anything.
-pub(crate) fn check(block: &[u8], head: &Head, fields: Option<&Fields>) -> Result<(), &'static str> {
+pub(crate) fn check(
+    block: &[u8],
+    head: &Head,
+    fields: Option<&Fields>,
+) -> Result<(), &'static str> {
     if block.is_empty() {
         return Ok(());
     }

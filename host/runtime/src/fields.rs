@@ -126,7 +126,8 @@ mod tests {
     #[test]
     fn other_names_do_not_match() {
         let long = "t".repeat(70_000);
-        let odd = ["", "traceparen", "traceparents", "b4", "uberctx", "\u{34}raceparent", "B", &long];
+        let odd =
+            ["", "traceparen", "traceparents", "b4", "uberctx", "\u{34}raceparent", "B", &long];
         for name in odd {
             assert_eq!(fields().find(name.as_bytes()), None, "{name:.20}");
         }

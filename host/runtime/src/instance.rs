@@ -240,18 +240,30 @@ impl Instance {
         Ok(fields.into_iter().map(|field| (field.number, field.name, field.family)).collect())
     }
 
-    pub(crate) fn publish(&mut self, records: &[Message], arena: &[u8]) -> Result<Raw<'_>, Failure> {
+    pub(crate) fn publish(
+        &mut self,
+        records: &[Message],
+        arena: &[u8],
+    ) -> Result<Raw<'_>, Failure> {
         let answer = self.publish.call(&mut self.store, records, arena);
         self.answered(answer)
     }
 
-    pub(crate) fn deliver(&mut self, records: &[Delivery], arena: &[u8]) -> Result<Raw<'_>, Failure> {
+    pub(crate) fn deliver(
+        &mut self,
+        records: &[Delivery],
+        arena: &[u8],
+    ) -> Result<Raw<'_>, Failure> {
         let answer = self.deliver.call(&mut self.store, records, arena);
         self.answered(answer)
     }
 
     /// Answers a span run, where it lies.
-    pub(crate) fn settle(&mut self, records: &[Settlement], arena: &[u8]) -> Result<&[u8], Failure> {
+    pub(crate) fn settle(
+        &mut self,
+        records: &[Settlement],
+        arena: &[u8],
+    ) -> Result<&[u8], Failure> {
         let answer = self.settle.call(&mut self.store, records, arena);
         self.calls += 1;
         let run = self.failing(answer)?;

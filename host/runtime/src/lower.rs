@@ -233,8 +233,7 @@ mod tests {
             published: 4,
             previous: span,
         };
-        let expected =
-            [shorts(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), longs(&[1, 2, 3, 4, 12, 13, 14])];
+        let expected = [shorts(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), longs(&[1, 2, 3, 4, 12, 13, 14])];
         assert_eq!(bytes_of(&[delivery]), expected.concat());
         let settlement = Settlement {
             route: 1,

@@ -59,8 +59,7 @@ impl Pool {
         let caller = factory.engine.caller();
         let state = Mutex::default();
         let changed = Condvar::new();
-        let shared =
-            Arc::new(Shared { factory, routes, counters, spares_max, state, changed });
+        let shared = Arc::new(Shared { factory, routes, counters, spares_max, state, changed });
         let of_thread = Arc::clone(&shared);
         let thread = thread::Builder::new()
             .name("spanbridge-spares".into())

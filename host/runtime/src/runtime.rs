@@ -163,13 +163,12 @@ impl Runtime {
     pub fn open_route(&self, settings: RouteSettings) -> Result<Route, Error> {
         let changing = self.shared.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let number = self.shared.routes.next_number(self.shared.limits.routes_max)?;
-        let fields = control(&self.shared.factory, |instance| {
-            match instance.open(number, &settings)? {
+        let fields =
+            control(&self.shared.factory, |instance| match instance.open(number, &settings)? {
                 Ok(()) => instance.fields(number).map(Ok),
                 Err(refused) => Ok(Err(refused)),
-            }
-        })?
-        .map_err(Error::config)?;
+            })?
+            .map_err(Error::config)?;
         let fields = fields.iter().map(|(number, name, family)| (*number, &name[..], *family));
         let fields = Arc::new(Fields::new(fields));
         let open = OpenRoute { settings: Arc::new(settings), fields };
@@ -240,9 +239,8 @@ pub(crate) fn control<T>(
 ) -> Result<T, Error> {
     let caller = factory.engine.caller();
     let running = caller.as_ref().map(|caller| caller.begin());
-    let mut instance = factory
-        .make()
-        .map_err(|error| Error::probe("it cannot be instantiated").because(error))?;
+    let mut instance =
+        factory.make().map_err(|error| Error::probe("it cannot be instantiated").because(error))?;
     instance.begin(CONTROL_CPU_MAX);
     let result = calls(&mut instance).map_err(|failure| {
         Error::probe(match failure {
@@ -267,7 +265,8 @@ fn probe(factory: &Factory) -> Result<(), Error> {
         let head = Head { destination: arena.len() as u32, ..Head::default() };
         // No edits are looked for, because no route is given: the probe is of a read-only message.
         let bits = crate::bits::MessageBits::READ_ONLY.bits();
-        let record = Message { head: Head { bits, ..head }, start: 1, end: 2, ..Message::default() };
+        let record =
+            Message { head: Head { bits, ..head }, start: 1, end: 2, ..Message::default() };
         let raw = instance.publish(&[record], arena)?;
         let (mut out, sink) = (Buffers::default(), Sink::discarding());
         let taken = check::take(raw, &[record], &[ResourceId::DEFAULT], &[], &mut out, &sink);

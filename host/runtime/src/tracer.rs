@@ -29,8 +29,8 @@ use crate::breaker::Breaker;
 use crate::check::{self, Raw};
 use crate::instance::{Failure, Instance};
 use crate::limits::{CALL_CPU_MAX, ROUTES_OPENED_PER_CALL_MAX};
-use crate::metrics::Counter;
 use crate::message::{Batch, Cut, DeliverBatch, PublishBatch};
+use crate::metrics::Counter;
 use crate::record::Record;
 use crate::route::Slot;
 use crate::runtime::Shared;
@@ -90,7 +90,8 @@ impl Tracer {
         let settled = self.attempt(|instance, shared, _| {
             for (records, arena) in calls(&batch.cuts, batch.len(), batch.arena.len()) {
                 let run = instance.settle(&batch.records[records.clone()], &batch.arena[arena])?;
-                let taken = check::take_settled(run, &batch.resources[records.clone()], &*shared.sink);
+                let taken =
+                    check::take_settled(run, &batch.resources[records.clone()], &*shared.sink);
                 taken.map_err(|_| Failure::Answer)?;
                 done = records.end;
             }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use spanbridge::otlp::{
     Batch, Delivered, ExportFuture, Exporter, Outcome, Pipeline, PipelineSettings,
 };
+use spanbridge::metrics::Counters;
 use spanbridge::resource::{ResourceId, Resources};
 use spanbridge::{
-    Attribute, Counters, Edit, Fields, MessageBits, Publish, PublishBatch, Route, RouteSettings,
+    Attribute, Edit, Fields, MessageBits, Publish, PublishBatch, Route, RouteSettings,
     Runtime, SpanContext, Tracer, env,
 };
 

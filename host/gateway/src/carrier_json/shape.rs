@@ -61,10 +61,7 @@ impl From<CarrierContext> for JsonContext {
 }
 
 /// Reads a member of the line.
-pub(super) fn member(
-    question: &BTreeMap<String, &RawValue>,
-    name: &str,
-) -> Result<Value, Fault> {
+pub(super) fn member(question: &BTreeMap<String, &RawValue>, name: &str) -> Result<Value, Fault> {
     let Some(text) = question.get(name) else {
         return Err(Fault(format!("expected a member {name:?}, found none")));
     };
@@ -145,9 +142,9 @@ fn trace(context: &Value) -> Result<Option<RemoteSpan>, Fault> {
 
 /// Reads an id of exactly `N` digits that are not all zero.
 fn digits<const N: usize>(place: &str, value: &Value) -> Result<u128, Fault> {
-    let id = value.as_str().filter(|text| {
-        text.len() == N && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-    });
+    let id = value
+        .as_str()
+        .filter(|text| text.len() == N && text.bytes().all(|byte| byte.is_ascii_hexdigit()));
     id.and_then(|text| u128::from_str_radix(text, 16).ok())
         .filter(|&id| id != 0)
         .ok_or_else(|| unexpected(place, &format!("{N} hexadecimal digits, not all 0"), value))

@@ -17,7 +17,7 @@ use spanbridge::{CarrierContext, Propagation, env};
 use super::nats::{ANSWER_WAIT, Client, Message, NatsError};
 use super::programs::{self, BILLING, ORDER, ORDERS, SHOP};
 use super::recorder::{Recorder, Running, random_id};
-use super::{Export, Setting, in_memory};
+use super::{Export, in_memory};
 use crate::address::Address;
 use crate::config::{Config, ListenerConfig, RouteOptions};
 use crate::failure::Failure;
@@ -42,7 +42,11 @@ struct Names {
 }
 
 /// Plays it once, to the end of both programs, and leaves the server as it was.
-pub(super) fn play(setting: &Setting, export: &Export, broker: &Address) -> Result<(), Failure> {
+pub(super) fn play(
+    settings: &env::Settings,
+    export: &Export,
+    broker: &Address,
+) -> Result<(), Failure> {
     let number = random_id()?;
     let subject = format!("spanbridge.demo.{number:016x}.{ORDERS}");
     let names = Names { stream: format!("SPANBRIDGE_DEMO_{number:016x}"), subject, number };
@@ -54,25 +58,25 @@ pub(super) fn play(setting: &Setting, export: &Export, broker: &Address) -> Resu
         Failure::new(what).because(error)
     })?;
     names.make_stream(&mut admin)?;
-    let played = through_gateway(setting, export, broker, &names);
+    let played = through_gateway(settings, export, broker, &names);
     let deleted = ask(&mut admin, &format!("$JS.API.STREAM.DELETE.{}", names.stream), &json!({}));
     played.and(deleted.map(drop))
 }
 
 fn through_gateway(
-    setting: &Setting,
+    settings: &env::Settings,
     export: &Export,
     broker: &Address,
     names: &Names,
 ) -> Result<(), Failure> {
-    let gateway = start_gateway(&setting.env, export, broker)?;
+    let gateway = start_gateway(settings, export, broker)?;
     let address = &gateway.addresses()[0];
     let propagation = || {
-        Propagation::new(gateway.runtime(), &setting.propagators)
+        Propagation::new(gateway.runtime(), &settings.propagators)
             .map_err(|error| Failure::new("cannot start").because(error))
     };
     let (for_shop, for_billing) = (propagation()?, propagation()?);
-    let short_ids = programs::short_ids(&setting.propagators);
+    let short_ids = programs::short_ids(&settings.propagators);
     let recorder = |service| Recorder::new(export, service, short_ids);
     let played = thread::scope(|scope| {
         let shop = scope.spawn(|| shop(names, address, &recorder(SHOP), for_shop));
@@ -109,8 +113,7 @@ fn shop(
 ) -> Result<(), Failure> {
     let mut client = names.connect(gateway, SHOP).map_err(cut_off)?;
     programs::shop(recorder, |request: &Running| {
-        let context =
-            CarrierContext { trace: Some(request.remote()), ..CarrierContext::default() };
+        let context = CarrierContext { trace: Some(request.remote()), ..CarrierContext::default() };
         let headers = propagation
             .inject(&context)
             .map_err(|error| Failure::new("the context cannot be written").because(error))?;

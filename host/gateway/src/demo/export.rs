@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use spanbridge::env::{self, TracesExporter};
+use spanbridge::metrics::Counters;
 use spanbridge::otlp::{
-    Batch, Delivered, ExportFuture, Exporter, Flush, JsonLines, Outcome, Pipeline, PipelineSettings,
-    otlp_exporter,
+    Batch, Delivered, ExportFuture, Exporter, Flush, JsonLines, Outcome, Pipeline,
+    PipelineSettings, otlp_exporter,
 };
-use spanbridge::Counters;
 
 use crate::failure::Failure;
 use crate::gateway::{Output, resources};

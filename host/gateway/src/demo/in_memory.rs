@@ -7,13 +7,13 @@ use std::thread;
 
 use spanbridge::{
     Delivery, DeliveryMode, Edit, Edits, Fields, MessageBits, Outcome, Propagation, Publish, Route,
-    RouteSettings, Runtime, Settlement, SpanContext,
+    RouteSettings, Runtime, Settlement, SpanContext, env,
 };
 
+use super::Export;
 use super::frame::{self, Frame};
 use super::programs::{self, BILLING, ORDER, ORDERS, SHOP};
 use super::recorder::Recorder;
-use super::{Export, Setting};
 use crate::failure::Failure;
 use crate::worker::now;
 
@@ -33,7 +33,7 @@ struct Client {
 }
 
 /// Plays it once, to the end of both programs.
-pub(super) fn play(setting: &Setting, export: &Export) -> Result<(), Failure> {
+pub(super) fn play(settings: &env::Settings, export: &Export) -> Result<(), Failure> {
     let output = export.output();
     let runtime = Runtime::builder()
         .sink(Arc::new(output.sink.clone()))
@@ -42,15 +42,15 @@ pub(super) fn play(setting: &Setting, export: &Export) -> Result<(), Failure> {
         .map_err(|error| Failure::new("cannot start").because(error))?;
     let route = runtime
         .open_route(RouteSettings {
-            propagators: setting.propagators.clone(),
+            propagators: settings.propagators.clone(),
             delivery: DeliveryMode::Continue,
             queue_wait_spans: true,
             ..RouteSettings::new("in_memory")
         })
         .map_err(|error| Failure::new("cannot start").because(error))?;
-    let propagation = Propagation::new(&runtime, &setting.propagators)
+    let propagation = Propagation::new(&runtime, &settings.propagators)
         .map_err(|error| Failure::new("cannot start").because(error))?;
-    let short_ids = programs::short_ids(&setting.propagators);
+    let short_ids = programs::short_ids(&settings.propagators);
     let client = |service| Client {
         runtime: runtime.clone(),
         route,
@@ -119,8 +119,8 @@ impl Client {
     ) -> Result<(), Failure> {
         programs::busy();
         let bytes = queue.recv().map_err(|_| Failure::new("no message was published"))?;
-        let Frame { accepted, mut headers, payload } = Frame::parse(&bytes)
-            .ok_or_else(|| Failure::new("the queue's bytes are no message"))?;
+        let Frame { accepted, mut headers, payload } =
+            Frame::parse(&bytes).ok_or_else(|| Failure::new("the queue's bytes are no message"))?;
 
         let mut tracer = self.runtime.tracer();
         let mut batch = self.runtime.deliver_batch();

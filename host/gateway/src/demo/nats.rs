@@ -266,7 +266,9 @@ mod tests {
         ] {
             assert_eq!(read(line), expected, "{line}");
         }
-        assert!(matches!(parse_control("-ERR 'no'"), Err(NatsError::Refused(what)) if what == "'no'"));
+        assert!(
+            matches!(parse_control("-ERR 'no'"), Err(NatsError::Refused(what)) if what == "'no'")
+        );
         assert!(parse_control("HELLO").is_err() && parse_control("").is_err());
     }
 

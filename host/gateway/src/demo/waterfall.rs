@@ -66,25 +66,13 @@ struct Signs {
     nobody: &'static str,
 }
 
-const UNICODE: Signs = Signs {
-    work: '█',
-    wait: '░',
-    branch: "├─ ",
-    last: "└─ ",
-    line: "│  ",
-    cut: '…',
-    nobody: "…",
-};
+const UNICODE: Signs =
+    Signs {
+        work: '█', wait: '░', branch: "├─ ", last: "└─ ", line: "│  ", cut: '…', nobody: "…"
+    };
 
-const ASCII: Signs = Signs {
-    work: '#',
-    wait: '.',
-    branch: "|- ",
-    last: "`- ",
-    line: "|  ",
-    cut: '~',
-    nobody: "..",
-};
+const ASCII: Signs =
+    Signs { work: '#', wait: '.', branch: "|- ", last: "`- ", line: "|  ", cut: '~', nobody: ".." };
 
 /// Indents what has nothing beside it; as wide as the signs.
 const SPACE: &str = "   ";

@@ -141,9 +141,10 @@ fn open(route: Route) -> OpenSpan {
 
 #[test]
 fn a_fault_of_a_settlement_loses_spans_and_counts_them() {
-    for (word, expected) in FAULTS.into_iter().filter(|fault| {
-        ["trap", "stack", "loop", "memory", "run"].contains(&fault.0)
-    }) {
+    for (word, expected) in FAULTS
+        .into_iter()
+        .filter(|fault| ["trap", "stack", "loop", "memory", "run"].contains(&fault.0))
+    {
         let (runtime, sink) = faulty::runtime();
         let (route, mut tracer) = (route(&runtime), runtime.tracer());
         let mut batch = runtime.settle_batch();

@@ -11,7 +11,7 @@ const NOT_HANDED_DOWN: [&str; 4] =
     ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"];
 
 /// The bytes of the component in `tests/components/faulty`.
-pub fn component() -> &'static [u8] {
+pub(crate) fn component() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     BYTES.get_or_init(|| {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -29,14 +29,14 @@ pub fn component() -> &'static [u8] {
 }
 
 /// A runtime of it, to be set up further.
-pub fn builder() -> Builder {
+pub(crate) fn builder() -> Builder {
     Runtime::builder()
         .component(ComponentSource::Bytes(component().to_vec()))
         .code_cache(CodeCache::Off)
 }
 
 /// A runtime of it, and where its spans would go.
-pub fn runtime() -> (Runtime, Arc<crate::spans::Recorder>) {
+pub(crate) fn runtime() -> (Runtime, Arc<crate::spans::Recorder>) {
     let sink = Arc::<crate::spans::Recorder>::default();
     (builder().sink(sink.clone()).build().unwrap(), sink)
 }

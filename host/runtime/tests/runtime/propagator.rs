@@ -113,7 +113,8 @@ fn a_component_that_fails_extracts_and_injects_nothing() {
     let propagator = Propagator::new(&runtime, &[PropagatorKind::TraceContext]).unwrap();
     let failed = || runtime.counters().propagations_failed.get();
     for (word, failures) in [("trap", 1), ("fine", 1), ("loop", 2), ("memory", 3)] {
-        let cx = propagator.extract_with_context(&Context::new(), &carrier(&[("traceparent", word)]));
+        let cx =
+            propagator.extract_with_context(&Context::new(), &carrier(&[("traceparent", word)]));
         assert!(!cx.span().span_context().is_valid());
         assert_eq!(failed(), failures, "{word}");
     }

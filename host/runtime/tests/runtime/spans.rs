@@ -9,7 +9,7 @@ use spanbridge::resource::ResourceId;
 
 /// Keeps span runs.
 #[derive(Debug, Default)]
-pub struct Recorder(Mutex<Vec<(ResourceId, Vec<u8>, u32)>>);
+pub(crate) struct Recorder(Mutex<Vec<(ResourceId, Vec<u8>, u32)>>);
 
 impl SpanSink for Recorder {
     fn push(&self, resource: ResourceId, run: &[u8], spans: u32) -> bool {
@@ -20,12 +20,12 @@ impl SpanSink for Recorder {
 
 impl Recorder {
     /// Takes the runs as they came.
-    pub fn runs(&self) -> Vec<(ResourceId, Vec<u8>, u32)> {
+    pub(crate) fn runs(&self) -> Vec<(ResourceId, Vec<u8>, u32)> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 
     /// Takes the spans, decoded.
-    pub fn spans(&self) -> Vec<(ResourceId, Span)> {
+    pub(crate) fn spans(&self) -> Vec<(ResourceId, Span)> {
         let mut all = Vec::new();
         for (resource, run, count) in self.runs() {
             let spans = ScopeSpans::decode(&run[..]).unwrap().spans;
@@ -37,6 +37,6 @@ impl Recorder {
 }
 
 /// The bytes of an id that is given as two numbers.
-pub fn trace_id(hi: u64, lo: u64) -> Vec<u8> {
+pub(crate) fn trace_id(hi: u64, lo: u64) -> Vec<u8> {
     [hi.to_be_bytes(), lo.to_be_bytes()].concat()
 }

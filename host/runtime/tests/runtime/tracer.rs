@@ -13,9 +13,9 @@ use spanbridge::{
 
 use crate::spans::{Recorder, trace_id};
 
-pub const START: u64 = 1_700_000_000_000_000_000;
+pub(crate) const START: u64 = 1_700_000_000_000_000_000;
 
-pub fn message(route: Route, destination: &[u8]) -> Publish<'_> {
+pub(crate) fn message(route: Route, destination: &[u8]) -> Publish<'_> {
     Publish {
         route,
         bits: MessageBits::empty(),
@@ -147,7 +147,8 @@ fn spans_go_to_the_sink_by_resource() {
     let (a, b) = (resources.register("a", &[]), resources.register("b", &[]));
     let route = nats(&runtime);
     let mut tracer = runtime.tracer();
-    for (resources, runs) in [(vec![a, a, a], vec![(a, 3)]), (vec![a, b, b], vec![(a, 1), (b, 2)])] {
+    for (resources, runs) in [(vec![a, a, a], vec![(a, 3)]), (vec![a, b, b], vec![(a, 1), (b, 2)])]
+    {
         let mut batch = runtime.publish_batch();
         for &resource in &resources {
             batch.add(&Publish { resource, ..message(route, b"orders") });

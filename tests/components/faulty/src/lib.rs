@@ -51,7 +51,7 @@ fn obey(word: &[u8]) {
             black_box(0);
         },
         b"memory" => loop {
-            black_box(vec![1_u8; 1 << 16]);
+            black_box(Vec::<u8>::with_capacity(1 << 20));
         },
         b"stack" => {
             black_box(recurse(black_box(1)));
@@ -107,7 +107,8 @@ fn answer<'a>(words: impl Iterator<Item = &'a [u8]>) -> Answer {
             b"tail" => answer.bytes.push(0),
             b"pointer" => {
                 // SAFETY: none; the host is to notice, and this is never read or freed here.
-                answer.bytes = unsafe { Vec::from_raw_parts(0xfff0_0000 as *mut u8, 1 << 24, 1 << 24) };
+                answer.bytes =
+                    unsafe { Vec::from_raw_parts(0xfff0_0000 as *mut u8, 1 << 24, 1 << 24) };
             }
             _ => {}
         }

@@ -58,7 +58,12 @@ pub(crate) fn begin() {
 ///
 /// Called by the host's side of the canonical ABI, with a block of this function's or none.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn cabi_realloc(old: *mut u8, old_size: usize, align: usize, size: usize) -> *mut u8 {
+unsafe extern "C" fn cabi_realloc(
+    old: *mut u8,
+    old_size: usize,
+    align: usize,
+    size: usize,
+) -> *mut u8 {
     // SAFETY: one thread; sizes and alignments are the ABI's.
     unsafe {
         if core::mem::take(&mut *MEMORY.begun.get()) {

@@ -13,7 +13,10 @@ fn a_carrier_is_an_array_of_pairs_or_an_object() {
     }
     for (bad, fault) in [
         (json!(7), "carrier: expected an array of pairs or an object, found the number 7"),
-        (json!([["a"]]), "carrier[0]: expected an array of a name and a value, found an array of 1"),
+        (
+            json!([["a"]]),
+            "carrier[0]: expected an array of a name and a value, found an array of 1",
+        ),
         (json!([["a", 7]]), "carrier[0][1]: expected a string, found the number 7"),
         (json!([["a", "1"], [null, "1"]]), "carrier[1][0]: expected a string, found nothing"),
         (json!({"a": ["1"]}), "carrier[\"a\"]: expected a string, found an array of 1"),

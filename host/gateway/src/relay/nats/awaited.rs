@@ -65,8 +65,10 @@ impl Awaited {
             unanswered.count.add(1);
             give_up(&former, settle);
         }
-        loop {
-            let aged = self.0.oldest_time().is_some_and(|at| now.saturating_sub(at) > AWAITED_AGE_MAX);
+        // Whatever is left over when the batch is full goes with the next publish.
+        while !settle.is_full() {
+            let aged =
+                self.0.oldest_time().is_some_and(|at| now.saturating_sub(at) > AWAITED_AGE_MAX);
             let counter = if aged {
                 &unanswered.age
             } else if self.0.len() > AWAITED_MAX {
@@ -101,9 +103,7 @@ impl Awaited {
             Answer::Status(status) if status.code == NO_RESPONDERS => {
                 (Outcome::Returned, now, Cow::Borrowed(status.description))
             }
-            Answer::Status(status) => {
-                (Outcome::Refused, now, Cow::Borrowed(status.description))
-            }
+            Answer::Status(status) => (Outcome::Refused, now, Cow::Borrowed(status.description)),
             Answer::Stream(PublishAnswer::Stored { .. }) => {
                 (Outcome::Confirmed, now, Cow::default())
             }

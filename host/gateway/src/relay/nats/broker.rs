@@ -16,15 +16,13 @@
 use spanbridge::{Attribute, Delivery, MessageBits, SpanContext};
 use spanbridge_wire::Step;
 use spanbridge_wire::nats::jetstream::{AckSubject, PublishAnswer};
-use spanbridge_wire::nats::{
-    self, BrokerDecoder, BrokerFrame, ControlSubject, Error, Headers, Message,
-};
+use spanbridge_wire::nats::{self, BrokerDecoder, BrokerFrame, ControlSubject, Error, Message};
 
 use super::awaited::Answer;
 use super::client::MESSAGE_ID;
 use super::limits::ANSWER_BYTES_MAX;
 use super::splice::{Marked, Skipped, Splicer};
-use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk};
+use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers};
 use super::subscriptions::Audience;
 use crate::relay::Tools;
 
@@ -145,7 +143,7 @@ impl State {
             published: ack.stored_unix_ns,
             previous,
         });
-        add_headers(&mut parts, headers, call);
+        add_headers(&mut parts, headers, &call.shared.fields);
         parts.text_attribute(Attribute::ConsumerGroup, ack.consumer);
         parts.text_attribute(Attribute::NatsStream, ack.stream);
         if let Ok(sequence) = i64::try_from(ack.stream_sequence) {
@@ -186,7 +184,7 @@ impl State {
             published: 0,
             previous: SpanContext::default(),
         });
-        add_headers(&mut parts, headers, call);
+        add_headers(&mut parts, headers, &call.shared.fields);
         if let Audience::Group(group) = audience {
             parts.text_attribute(Attribute::ConsumerGroup, group);
         }
@@ -241,12 +239,4 @@ fn read_answer<'a>(
     Ok(decoder.payload(body)?.map(|payload| {
         PublishAnswer::parse(payload.of(body)).map_or(Answer::Responder, Answer::Stream)
     }))
-}
-
-fn add_headers(parts: &mut spanbridge::Parts<'_>, headers: Option<Headers<'_>>, call: &Call<'_>) {
-    for header in headers.into_iter().flatten() {
-        if let Some(field) = call.shared.fields.find(header.name) {
-            parts.header(field.number, field.key, header.value);
-        }
-    }
 }

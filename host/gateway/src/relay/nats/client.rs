@@ -16,7 +16,7 @@ use spanbridge_wire::nats::{ClientDecoder, ClientFrame, ControlSubject, Error, M
 
 use super::limits::ACK_BYTES_MAX;
 use super::splice::{Marked, Skipped, Splicer};
-use super::state::{Block, Call, PAYLOAD_PASSES, State, Walk};
+use super::state::{Block, Call, PAYLOAD_PASSES, State, Walk, add_headers};
 use crate::relay::Tools;
 
 /// The header by which a stream knows a message again.
@@ -68,7 +68,8 @@ impl State {
                 self.subscriptions.subscribe(subscribe.sid.of(rest), group, &call.tools.counters);
             }
             ClientFrame::Unsubscribe(unsubscribe) => {
-                self.subscriptions.unsubscribe(unsubscribe.sid.of(rest), unsubscribe.deliveries_max);
+                self.subscriptions
+                    .unsubscribe(unsubscribe.sid.of(rest), unsubscribe.deliveries_max);
             }
             ClientFrame::Publish(_)
             | ClientFrame::Payload(_)
@@ -134,11 +135,7 @@ impl State {
             end,
             parent: SpanContext::default(),
         });
-        for header in headers.into_iter().flatten() {
-            if let Some(field) = call.shared.fields.find(header.name) {
-                parts.header(field.number, field.key, header.value);
-            }
-        }
+        add_headers(&mut parts, headers, &call.shared.fields);
         self.marked.push(Marked { at, message: *message, index: parts.index(), key: 0..0 });
     }
 

@@ -59,7 +59,8 @@ impl NatsShared {
     pub(super) fn may_log(&self, now: u64) -> bool {
         let at = self.log_at.load(Ordering::Relaxed);
         let next = now.saturating_add(LOG_INTERVAL);
-        let set = |from| self.log_at.compare_exchange(from, next, Ordering::Relaxed, Ordering::Relaxed);
+        let set =
+            |from| self.log_at.compare_exchange(from, next, Ordering::Relaxed, Ordering::Relaxed);
         now >= at && set(at).is_ok()
     }
 }

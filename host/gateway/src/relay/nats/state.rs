@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use spanbridge::resource::ResourceId;
-use spanbridge::{MessageBits, Outcome, Settlement};
+use spanbridge::{Fields, MessageBits, Outcome, Parts, Settlement};
 use spanbridge_wire::Step;
 use spanbridge_wire::json::Value;
 use spanbridge_wire::nats::jetstream::{Ack, AckSubject, PullSubject};
@@ -251,5 +251,14 @@ impl State {
         self.marked.shrink_to(MARKED_KEPT_MAX);
         self.keys.clear();
         self.keys.shrink_to(KEY_BYTES_KEPT_MAX);
+    }
+}
+
+/// Hands in the headers that carry context.
+pub(super) fn add_headers(parts: &mut Parts<'_>, headers: Option<Headers<'_>>, fields: &Fields) {
+    for header in headers.into_iter().flatten() {
+        if let Some(field) = fields.find(header.name) {
+            parts.header(field.number, field.key, header.value);
+        }
     }
 }

@@ -1,0 +1,10 @@
+//! The NATS relay with the component in it, between two peers in memory.
+
+mod behaviour;
+mod capture;
+mod faults;
+mod frames;
+mod harness;
+mod session;
+mod settlements;
+mod simulation;

@@ -1,0 +1,326 @@
+//! Random sessions, cut at random places, against a model of what should come of them.
+//!
+//! In each round both peers send something; what a peer answers, it answers in the next round. The
+//! bytes of both reach the relay in pieces that end anywhere, in turns. The model knows what was
+//! sent and which spans it should make; it knows nothing of ids.
+
+use std::collections::BTreeMap;
+
+use spanbridge_gateway::relay::Side;
+
+use crate::frames::{
+    Operation, StreamMessage, acknowledge, deliver, deliver_from_stream, operations, publish,
+    status,
+};
+use crate::harness::{Bed, CLIENT, CONSUMER, PRODUCER, SECOND, START, Session};
+
+const SESSIONS: u64 = 40;
+const ROUNDS: usize = 30;
+const OPERATIONS_PER_ROUND_MAX: u64 = 8;
+
+const CONTEXT: &str = "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n";
+
+/// Says the seed of a session that fails.
+struct Seed(u64);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the session with seed {} failed", self.0);
+        }
+    }
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len() as u64) as usize].clone()
+    }
+
+    /// Takes one out, if there is one.
+    fn take<T>(&mut self, from: &mut Vec<T>) -> Option<T> {
+        match from.len() as u64 {
+            0 => None,
+            len => Some(from.swap_remove(self.below(len) as usize)),
+        }
+    }
+}
+
+/// Kind, name and outcome of a span.
+type Shape = (i32, String, Option<&'static str>);
+
+/// What should come of what was sent.
+#[derive(Default)]
+struct Model {
+    /// How often each span is expected.
+    spans: BTreeMap<Shape, u64>,
+    /// Publishes without an answer: reply subject, and the span's kind and name.
+    waiting: Vec<(String, i32, String)>,
+    /// Deliveries without settlement.
+    unsettled: Vec<StreamMessage>,
+    /// Refused deliveries, which come again.
+    refused: Vec<StreamMessage>,
+    unmatched: u64,
+    /// For each operation of the client, whether it gets a context.
+    injected: Vec<bool>,
+    replies: u64,
+    sequence: u64,
+}
+
+impl Model {
+    fn expect(&mut self, kind: i32, name: String, outcome: Option<&'static str>) {
+        *self.spans.entry((kind, name, outcome)).or_default() += 1;
+    }
+
+    fn settled(&mut self, message: &StreamMessage, outcome: &'static str) {
+        self.expect(CONSUMER, format!("process {}", message.subject), Some(outcome));
+    }
+
+    /// One operation of the client.
+    fn client(&mut self, random: &mut Random) -> String {
+        let injected = self.injected.len();
+        self.injected.push(false);
+        match random.below(10) {
+            0..4 => {
+                self.injected[injected] = true;
+                self.publish(random)
+            }
+            4 => {
+                let sent = self.publish(random);
+                let (line, rest) = sent.split_once("\r\n").unwrap();
+                format!("{}\r\n{rest}", line.replace(' ', " \t"))
+            }
+            5 => random.pick(&["PING\r\n", "PONG\r\n", "SUB x  9\r\n", "UNSUB 77 \r\n"]).into(),
+            6 => {
+                let subjects = ["_INBOX.a.b", "$JS.API.STREAM.INFO.S", "$SYS.x", "$JS.FC.x"];
+                publish(random.pick(&subjects), "_INBOX.none", None, "{}")
+            }
+            _ => self.acknowledge(random),
+        }
+    }
+
+    fn publish(&mut self, random: &mut Random) -> String {
+        let subject = format!("orders.{}", random.below(3));
+        let name = format!("publish {subject}");
+        let has_context = random.below(3) == 0;
+        let last = self.injected.len() - 1;
+        self.injected[last] = !has_context;
+        let kind = if has_context { CLIENT } else { PRODUCER };
+        let headers =
+            if has_context { Some(CONTEXT) } else { random.pick(&[None, Some("A: b\r\n")]) };
+        let mut reply = String::new();
+        if random.below(2) == 0 {
+            self.replies += 1;
+            reply = format!("_INBOX.me.{}", self.replies);
+            self.waiting.push((reply.clone(), kind, name));
+        } else {
+            self.expect(kind, name, None);
+        }
+        let payload = random.pick(&["", "hello", "\r\nPUB a 1\r\nx\r\n", "long enough to be cut"]);
+        publish(&subject, &reply, headers, payload)
+    }
+
+    fn acknowledge(&mut self, random: &mut Random) -> String {
+        let Some(message) = random.take(&mut self.unsettled) else {
+            self.unmatched += 1;
+            let subject = String::new();
+            let unknown = StreamMessage { subject, sequence: 0, attempt: 1, stored: 1 };
+            return acknowledge(&unknown, "+ACK");
+        };
+        let (said, outcome) = random.pick(&[
+            ("+ACK", "ack"),
+            ("", "ack"),
+            ("-NAK", "nack"),
+            ("-NAK {\"delay\":1000}", "nack"),
+            ("+TERM because", "term"),
+            ("+WPI", ""),
+        ]);
+        match outcome {
+            "" => self.unsettled.push(message.clone()),
+            outcome => self.settled(&message, outcome),
+        }
+        if outcome == "nack" {
+            self.refused.push(message.clone());
+        }
+        acknowledge(&message, said)
+    }
+
+    /// One operation of the broker, about what was known before this round.
+    fn broker(&mut self, random: &mut Random, before: &mut Before, new: &mut New) -> String {
+        match random.below(8) {
+            0 => random.pick(&["PING\r\n", "PONG\r\n", "+OK\r\n", "-ERR 'x'\r\n"]).into(),
+            1 => status("_INBOX.other", random.pick(&["100 Idle Heartbeat", "404 No Messages"])),
+            2 => {
+                let subject = format!("news.{}", random.below(3));
+                self.expect(CONSUMER, format!("process {subject}"), None);
+                deliver(&subject, "", random.pick(&[None, Some(CONTEXT)]), "read all about it")
+            }
+            3 | 4 => match random.take(&mut before.waiting) {
+                Some(waiting) => self.answer(random, waiting),
+                None => deliver("_INBOX.late", "", None, "{}"),
+            },
+            5 => {
+                let again = match random.take(&mut before.unsettled) {
+                    Some(silent) => {
+                        self.settled(&silent, "expired");
+                        Some(silent)
+                    }
+                    None => random.take(&mut before.refused),
+                };
+                let message = again.map_or_else(|| self.message(random), |old| old.again());
+                new.0.push(message.clone());
+                deliver_from_stream(&message, random.pick(&[None, Some(CONTEXT)]))
+            }
+            _ => {
+                let message = self.message(random);
+                new.0.push(message.clone());
+                deliver_from_stream(&message, Some("Nats-Msg-Id: 1\r\n"))
+            }
+        }
+    }
+
+    fn message(&mut self, random: &mut Random) -> StreamMessage {
+        self.sequence += 1;
+        let subject = format!("orders.{}", random.below(3));
+        StreamMessage { subject, sequence: self.sequence, attempt: 1, stored: START }
+    }
+
+    fn answer(&mut self, random: &mut Random, waiting: (String, i32, String)) -> String {
+        let (reply, kind, name) = waiting;
+        let stored = r#"{"stream":"ORDERS","seq":1}"#;
+        let refused = r#"{"error":{"code":503,"description":"no"}}"#;
+        let (answer, outcome) = match random.below(4) {
+            0 => (deliver(&reply, "", None, stored), "confirmed"),
+            1 => (deliver(&reply, "", None, refused), "refused"),
+            2 => (deliver(&reply, "", None, "an answer of somebody"), "confirmed"),
+            _ => (status(&reply, "503"), "returned"),
+        };
+        self.expect(kind, name, Some(outcome));
+        answer
+    }
+}
+
+/// What the broker may speak about in a round: nothing that the client touches in it.
+struct Before {
+    waiting: Vec<(String, i32, String)>,
+    unsettled: Vec<StreamMessage>,
+    refused: Vec<StreamMessage>,
+}
+
+/// What the broker delivered in a round.
+struct New(Vec<StreamMessage>);
+
+/// Splits off a random half.
+fn split<T>(random: &mut Random, from: &mut Vec<T>) -> Vec<T> {
+    let at = random.below(from.len() as u64 + 1) as usize;
+    from.split_off(at)
+}
+
+#[test]
+fn random_sessions_come_out_as_the_model_says() {
+    for seed in 0..SESSIONS {
+        let _seed = Seed(seed);
+        simulate(seed);
+    }
+}
+
+fn simulate(seed: u64) {
+    let mut random = Random(seed);
+    let bed = Bed::new(seed);
+    let mut session = bed.connected();
+    let mut model = Model::default();
+    let (mut from_client, mut from_broker) = (String::new(), String::new());
+    for _ in 0..ROUNDS {
+        session.now += SECOND;
+        let mut before = Before {
+            waiting: split(&mut random, &mut model.waiting),
+            unsettled: split(&mut random, &mut model.unsettled),
+            refused: split(&mut random, &mut model.refused),
+        };
+        let mut new = New(Vec::new());
+        let (mut client, mut broker) = (String::new(), String::new());
+        for _ in 0..random.below(OPERATIONS_PER_ROUND_MAX) {
+            client += &model.client(&mut random);
+        }
+        for _ in 0..random.below(OPERATIONS_PER_ROUND_MAX) {
+            broker += &model.broker(&mut random, &mut before, &mut new);
+        }
+        model.waiting.append(&mut before.waiting);
+        model.unsettled.append(&mut before.unsettled);
+        model.unsettled.append(&mut new.0);
+        model.refused.append(&mut before.refused);
+        feed_in_turns(&mut random, &mut session, &client, &broker);
+        from_client += &client;
+        from_broker += &broker;
+    }
+    finish(&bed, &mut session, &mut model);
+    check_bytes(&session, &model, &from_client, &from_broker);
+    let mut spans = BTreeMap::<_, u64>::new();
+    for span in bed.spans() {
+        let shape = (span.kind, span.name.clone(), span.outcome().map(str::to_owned));
+        *spans.entry(shape).or_default() += 1;
+    }
+    let expected = std::mem::take(&mut model.spans).into_iter();
+    let expected: BTreeMap<_, _> = expected
+        .map(|((kind, name, outcome), count)| ((kind, name, outcome.map(str::to_owned)), count))
+        .collect();
+    assert_eq!(spans, expected);
+    assert_eq!(bed.counters.settle_unmatched.get(), model.unmatched);
+}
+
+/// Feeds both directions in pieces that end anywhere.
+fn feed_in_turns(random: &mut Random, session: &mut Session, client: &str, broker: &str) {
+    let (mut client, mut broker) = (client.as_bytes(), broker.as_bytes());
+    while !client.is_empty() || !broker.is_empty() {
+        let longest = random.pick(&[1, 3, 20, 200]);
+        let (side, rest) = match random.below(2) {
+            0 => (Side::Client, &mut client),
+            _ => (Side::Broker, &mut broker),
+        };
+        let length = (random.below(longest) as usize + 1).min(rest.len());
+        let (piece, behind) = rest.split_at(length);
+        *rest = behind;
+        if !piece.is_empty() {
+            session.feed(side, piece);
+        }
+    }
+    assert!(session.is_at_boundary(Side::Client) && session.is_at_boundary(Side::Broker));
+}
+
+/// Ends the session and the process: what is open ends as that.
+fn finish(bed: &Bed, session: &mut Session, model: &mut Model) {
+    session.close();
+    for (_, kind, name) in std::mem::take(&mut model.waiting) {
+        model.expect(kind, name, Some("unanswered"));
+    }
+    bed.open_spans.drain(session.now, &mut session.tools);
+    for message in std::mem::take(&mut model.unsettled) {
+        model.settled(&message, "abandoned");
+    }
+    assert!(bed.open_spans.is_empty());
+}
+
+/// Nothing is lost, doubled, damaged or out of order; context is added where the model says so.
+fn check_bytes(session: &Session, model: &Model, from_client: &str, from_broker: &str) {
+    assert_eq!(String::from_utf8_lossy(&session.to_client), from_broker);
+    let (sent, original) = (operations(&session.to_broker), operations(from_client.as_bytes()));
+    assert_eq!((sent.len(), model.injected.len()), (original.len(), original.len()));
+    for ((sent, original), &injected) in sent.iter().zip(&original).zip(&model.injected) {
+        assert_eq!(sent.traceparent != original.traceparent, injected, "{sent:?}");
+        let expected = Operation { traceparent: sent.traceparent.clone(), ..original.clone() };
+        assert_eq!(*sent, expected);
+    }
+}
