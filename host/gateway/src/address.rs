@@ -131,9 +131,19 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_with_what_was_found() {
-        for text in ["", "4222", "127.0.0.1:4222", "nats://", "nats://h:x", "nats://h:70000",
-            "redis://h:1", "tls://h:1", "nats://[::1", "nats://[::1]4222", "nats://a/b"]
-        {
+        for text in [
+            "",
+            "4222",
+            "127.0.0.1:4222",
+            "nats://",
+            "nats://h:x",
+            "nats://h:70000",
+            "redis://h:1",
+            "tls://h:1",
+            "nats://[::1",
+            "nats://[::1]4222",
+            "nats://a/b",
+        ] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.contains(&format!("found `{text}`")), "{error}");
         }
@@ -147,10 +157,16 @@ mod tests {
 
     #[test]
     fn loopback_is_known_by_address_and_by_name() {
-        for (host, loopback) in [("127.0.0.1", true), ("127.8.0.1", true), ("::1", true),
-            ("localhost", true), ("0.0.0.0", false), ("10.0.0.1", false), ("::", false),
-            ("broker", false)]
-        {
+        for (host, loopback) in [
+            ("127.0.0.1", true),
+            ("127.8.0.1", true),
+            ("::1", true),
+            ("localhost", true),
+            ("0.0.0.0", false),
+            ("10.0.0.1", false),
+            ("::", false),
+            ("broker", false),
+        ] {
             let address = Address { protocol: Protocol::Nats, host: host.to_owned(), port: 1 };
             assert_eq!(address.is_loopback(), loopback, "{host}");
         }

@@ -29,6 +29,8 @@ pub struct Cli {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Stand between clients and a broker and trace every message.
+    ///
+    /// Messages go on even where tracing fails: then they are forwarded as they came.
     Gateway(GatewayArgs),
     /// Show one trace across a queue, with nothing installed.
     Demo(DemoArgs),
@@ -37,6 +39,10 @@ pub enum Command {
     /// Write context into carriers: JSON lines in, JSON lines out.
     Inject(CarrierArgs),
 }
+
+const GATEWAY_USAGE: &str = "\
+spanbridge gateway --listen <URL> --broker <URL>[,<URL>…] [OPTIONS]
+       spanbridge gateway --config <FILE> [OPTIONS]";
 
 const GATEWAY_HELP: &str = "\
 Examples:
@@ -51,11 +57,9 @@ counted.
 Status: 0 after a drain, 1 when it cannot start, 2 when the command line or the configuration is
 wrong.";
 
-/// Stand between clients and a broker and trace every message.
-///
-/// Messages go on even where tracing fails: then they are forwarded as they came.
+/// Arguments of `spanbridge gateway`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = GATEWAY_HELP)]
+#[command(after_help = GATEWAY_HELP, override_usage = GATEWAY_USAGE)]
 pub struct GatewayArgs {
     /// Where clients connect, such as nats://127.0.0.1:4322. Port 0 takes any free one.
     #[arg(long, value_name = "URL", requires = "broker", required_unless_present = "config")]
@@ -102,7 +106,7 @@ Examples:
 later and processes it. Only the bytes of the message connect the two. The picture is drawn from
 the spans as they are exported.";
 
-/// Show one trace across a queue, with nothing installed.
+/// Arguments of `spanbridge demo`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = DEMO_HELP)]
 pub struct DemoArgs {
@@ -138,7 +142,7 @@ baggage alone has no "trace_id". "debug" and "deferred" are there when true. A c
 an object of names and values. A line that is wrong is answered with "error" and the next one is
 read. Answers are written line by line. The longest line is 1 MiB."#;
 
-/// Read or write context: one JSON object a line on standard input, one on standard output.
+/// Arguments of `spanbridge extract` and `spanbridge inject`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = CARRIER_HELP)]
 pub struct CarrierArgs {
@@ -156,7 +160,7 @@ pub struct PropagatorList(pub Vec<PropagatorKind>);
 
 /// A list that names something else than formats.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown format `{found}`; expected none alone, or a list of {}", known())]
+#[error("unknown format `{found}`; expected `none`, or a list of {}", known())]
 pub struct UnknownPropagator {
     found: String,
 }
@@ -235,10 +239,10 @@ mod tests {
 
     fn gateway(line: &str) -> Result<GatewayArgs, clap::Error> {
         let words = ["spanbridge", "gateway"].into_iter().chain(line.split_whitespace());
-        Cli::try_parse_from(words).map(|cli| match cli.command {
-            Command::Gateway(args) => args,
-            other => panic!("expected gateway, found {other:?}"),
-        })
+        match Cli::try_parse_from(words)?.command {
+            Command::Gateway(args) => Ok(args),
+            _ => Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand)),
+        }
     }
 
     #[test]

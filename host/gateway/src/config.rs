@@ -160,7 +160,7 @@ impl RouteOptions {
             server_address: broker.host.clone(),
             server_port: broker.port,
             destination_template: self.destination_template.clone(),
-            propagators: env.propagators.iter().map(|&propagator| propagator.into()).collect(),
+            propagators: env.propagators.clone(),
             relation: match self.relation {
                 RelationWord::Parent => Relation::Parent,
                 RelationWord::Link => Relation::Link,
@@ -177,7 +177,7 @@ impl RouteOptions {
                 TrustWord::Accept => Trust::Accept,
                 TrustWord::Restart => Trust::Restart,
             },
-            sampler: env.sampler.root.into(),
+            sampler: env.sampler.root,
             parent_based: env.sampler.parent_based,
             producer_spans: self.producer_spans.unwrap_or(true),
             consumer_spans: self.consumer_spans.unwrap_or(true),

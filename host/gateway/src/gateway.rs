@@ -1,15 +1,15 @@
 //! The gateway as a whole: starts its threads, stops them, says what happened.
 
 use std::io;
-use std::sync::atomic::AtomicUsize;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 
 use spanbridge::env;
+use spanbridge::metrics::Counters;
 use spanbridge::otlp::Pipeline;
 use spanbridge::resource::{RESOURCES_MAX, Resources};
 use spanbridge::sink::Sink;
-use spanbridge::metrics::Counters;
 use spanbridge::{ComponentSource, Runtime};
 use tokio::sync::watch;
 use tracing::{error, info};

@@ -1,6 +1,6 @@
 //! Log lines of the program: on standard error, for people or as JSON.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use spanbridge::env::LogLevel;
 use tracing::level_filters::LevelFilter;
@@ -24,6 +24,8 @@ pub fn start(format: LogFormat, level: LogLevel) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(io::stderr)
+        // Colours are for a person who watches, unless that person says otherwise.
+        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_target(false);
     // Fails only when somebody has done the same before, and then lines are written already.
     let _ = match format {

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use spanbridge::metrics::Counters;
-use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement, SpanContext};
+use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement, SpanContext, Tracer};
 
 use crate::relay::Tools;
 
@@ -39,6 +39,23 @@ const SHARDS: usize = 64;
 /// Memory that a delivery may take on average, in bytes. An ordinary one takes half of it; the
 /// rest is for those with much baggage or many attributes.
 const BYTES_PER_OPEN_SPAN: usize = 1024;
+
+/// Spans that are ended in one call where no message waits for it. Four calls may then take the
+/// time that one could; on a slow machine a call of all of them would be cut off.
+const SETTLED_PER_CALL_MAX: usize = 256;
+
+/// Answers whether one more span can be ended with this batch.
+pub(crate) fn has_room(settle: &SettleBatch) -> bool {
+    settle.len() < SETTLED_PER_CALL_MAX && !settle.is_full()
+}
+
+/// Makes sure that one more span can be ended.
+pub(crate) fn make_room(tracer: &mut Tracer, settle: &mut SettleBatch) {
+    if !has_room(settle) {
+        tracer.settle(settle);
+        settle.clear();
+    }
+}
 
 /// The table. Shared by all sessions of a process.
 #[derive(Debug)]
@@ -162,7 +179,7 @@ impl OpenSpans {
             }
             last
         });
-        self.make_room(shard, settle);
+        self.evict(shard, settle);
         previous
     }
 
@@ -186,7 +203,7 @@ impl OpenSpans {
                 self.counters.open_spans_evicted.count.add(1);
                 abandon(&homeless, homeless.start, settle);
             }
-            None => self.make_room(shard, settle),
+            None => self.evict(shard, settle),
         }
     }
 
@@ -232,24 +249,17 @@ impl OpenSpans {
         let Tools { tracer, settle, .. } = tools;
         let mut ended = 0;
         for shard in &self.shards {
-            let mut more = true;
-            while more {
-                more = self.change(shard, |shard| {
-                    while !settle.is_full() {
-                        if shard.oldest_time().is_none_or(|oldest| oldest >= time) {
-                            return false;
-                        }
-                        if let Some((at, Attempt { span: Some(span), .. })) = shard.pop_oldest() {
-                            ended += 1;
-                            // A clock that was set back must not end a span in the future.
-                            abandon(&span, at.min(now), settle);
-                        }
-                    }
-                    true
-                });
-                if more {
-                    tracer.settle(settle);
-                    settle.clear();
+            // The lock is held for one entry at a time: sessions work meanwhile.
+            let pop = |shard: &mut Shard| {
+                let is_older = shard.oldest_time().is_some_and(|oldest| oldest < time);
+                is_older.then(|| shard.pop_oldest()).flatten()
+            };
+            while let Some((at, attempt)) = self.change(shard, pop) {
+                if let Some(span) = attempt.span {
+                    ended += 1;
+                    make_room(tracer, settle);
+                    // A clock that was set back must not end a span in the future.
+                    abandon(&span, at.min(now), settle);
                 }
             }
         }
@@ -259,9 +269,9 @@ impl OpenSpans {
     }
 
     /// Gives up the oldest deliveries of a shard until all bounds are kept.
-    fn make_room(&self, shard: &Mutex<Shard>, settle: &mut SettleBatch) {
+    fn evict(&self, shard: &Mutex<Shard>, settle: &mut SettleBatch) {
         // Whatever is left over when the batch is full goes with the next delivery.
-        while !settle.is_full() {
+        while has_room(settle) {
             let evicted = &self.counters.open_spans_evicted;
             let counter = if self.count.load(Ordering::Relaxed) > self.count_max {
                 &evicted.count

@@ -3,9 +3,9 @@
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
-use spanbridge::otlp::{Flush, Pipeline};
 use spanbridge::env;
 use spanbridge::metrics::Counters;
+use spanbridge::otlp::{Flush, Pipeline};
 use tracing::{info, warn};
 
 use crate::config::Config;
@@ -41,11 +41,8 @@ pub fn serve(config: &Config, env: &env::Settings) -> Result<(), ServeError> {
         let _in_runtime = signals.enter();
         Signals::new()?
     };
-    let pipeline = Pipeline::from_settings(
-        env,
-        resources(env, Arc::clone(&counters)),
-        Arc::clone(&counters),
-    )?;
+    let pipeline =
+        Pipeline::from_settings(env, resources(env, Arc::clone(&counters)), Arc::clone(&counters))?;
     let output = Output::new(pipeline.as_ref(), env, Arc::clone(&counters));
     let gateway = Gateway::start(config, env, &output)?;
     announce(config, &gateway)?;

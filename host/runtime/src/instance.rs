@@ -5,21 +5,20 @@
 
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
 use wasmtime::component::{Func, WasmList};
-use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline};
+use wasmtime::{Store, Trap};
 
-use crate::bindings::spanbridge::tracing::types;
-use crate::bindings::wasi::random::random;
 use crate::bindings::{self, exports::spanbridge::tracing::propagation};
 use crate::check::Raw;
 use crate::convert;
-use crate::limits::{ANSWER_BYTES_MAX, RANDOM_BYTES_MAX};
 use crate::lower::{Answer, HotFunc};
 use crate::record::{Delivery, Message, Settlement};
 use crate::route::Routes;
-use crate::seed::Random;
 use crate::settings::{PropagatorKind, RouteSettings};
+
+mod state;
+
+pub(crate) use state::State;
 
 /// Why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +31,18 @@ pub(crate) enum Failure {
     Memory,
     /// It answered something that is no answer.
     Answer,
+}
+
+impl Failure {
+    /// What is said of the component.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Trap => "it trapped",
+            Self::Deadline => "it took too long",
+            Self::Memory => "it asked for too much memory",
+            Self::Answer => "its answer is none",
+        }
+    }
 }
 
 /// An instance that is ready to be called.
@@ -56,98 +67,6 @@ pub(crate) struct HotExports {
     pub settle: Func,
 }
 
-/// What the host keeps for an instance.
-pub(crate) struct State {
-    memory: Memory,
-    random: Random,
-    budget: Budget,
-}
-
-struct Memory {
-    bytes_max: usize,
-    /// Memory was asked for and not given.
-    refused: bool,
-}
-
-/// CPU time of the calls made for one batch.
-#[derive(Default)]
-struct Budget {
-    cpu_max: Duration,
-    /// CPU time of the thread at the first tick.
-    since: Option<Duration>,
-}
-
-impl State {
-    pub(crate) fn new(random: Random, memory_bytes_max: usize) -> Self {
-        let memory = Memory { bytes_max: memory_bytes_max, refused: false };
-        Self { memory, random, budget: Budget::default() }
-    }
-
-    /// A store of this state, within whose calls the budget is kept.
-    pub(crate) fn into_store(self, engine: &wasmtime::Engine, cpu_max: Duration) -> Store<Self> {
-        let mut store = Store::new(engine, self);
-        store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(ANSWER_BYTES_MAX);
-        store.epoch_deadline_callback(|mut cx| Ok(cx.data_mut().budget.at_tick()));
-        store.data_mut().budget = Budget { cpu_max, since: None };
-        store.set_epoch_deadline(1);
-        store
-    }
-}
-
-impl Budget {
-    /// Decides, at a tick during a call, whether the call goes on.
-    ///
-    /// Only time on the CPU counts: a thread that was merely not running keeps its call.
-    fn at_tick(&mut self) -> UpdateDeadline {
-        let now = thread_cpu_time();
-        let since = *self.since.get_or_insert(now);
-        if now.saturating_sub(since) >= self.cpu_max {
-            UpdateDeadline::Interrupt
-        } else {
-            UpdateDeadline::Continue(1)
-        }
-    }
-}
-
-fn thread_cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    // The clock starts with the thread, so neither part is negative.
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
-}
-
-impl ResourceLimiter for Memory {
-    fn memory_growing(&mut self, _: usize, new: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let fits = new <= self.bytes_max;
-        self.refused |= !fits;
-        Ok(fits)
-    }
-
-    fn table_growing(&mut self, _: usize, new: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        // A table holds the component's own functions, and there are fewer than it has bytes.
-        Ok(new <= self.bytes_max / 1024)
-    }
-}
-
-impl types::Host for State {}
-
-impl random::Host for State {
-    fn get_random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
-        if length > RANDOM_BYTES_MAX {
-            return Err(Trap::UnreachableCodeReached.into());
-        }
-        let mut bytes = vec![0; length as usize];
-        self.random.fill(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
-        let mut bytes = [0; 8];
-        self.random.fill(&mut bytes)?;
-        Ok(u64::from_le_bytes(bytes))
-    }
-}
-
 impl Instance {
     /// Wraps what was just linked; `hot` must be of the same instance.
     pub(crate) fn new(
@@ -169,7 +88,7 @@ impl Instance {
 
     /// Begins a batch: the calls until the next one share this much CPU time.
     pub(crate) fn begin(&mut self, cpu_max: Duration) {
-        self.store.data_mut().budget = Budget { cpu_max, since: None };
+        self.store.data_mut().begin(cpu_max);
         self.store.set_epoch_deadline(1);
     }
 
@@ -318,7 +237,7 @@ impl Instance {
     fn failure(&self, error: &wasmtime::Error) -> Failure {
         match error.downcast_ref::<Trap>() {
             Some(Trap::Interrupt) => Failure::Deadline,
-            _ if self.store.data().memory.refused => Failure::Memory,
+            _ if self.store.data().memory_refused() => Failure::Memory,
             Some(_) => Failure::Trap,
             // The engine refused what the component answered.
             None => Failure::Answer,

@@ -124,6 +124,7 @@ mod error;
 mod fields;
 mod instance;
 pub mod limits;
+mod log_gate;
 #[expect(unsafe_code, reason = "records cross as bytes")]
 mod lower;
 mod message;
@@ -155,13 +156,15 @@ pub use edit::{Edit, Edits};
 pub use error::{Error, ErrorKind};
 pub use fields::{FieldMatch, Fields};
 pub use limits::Limits;
-pub use message::{Delivery, DeliverBatch, Parts, Publish, PublishBatch, SpanContext};
+pub use message::{DeliverBatch, Delivery, Parts, Publish, PublishBatch, SpanContext};
 pub use open_span::OpenSpan;
 pub use propagation::{BaggageMember, CarrierContext, Propagation, RemoteSpan};
 pub use propagator::Propagator;
 pub use route::Route;
 pub use runtime::{Builder, Runtime};
-pub use settings::{DeliveryMode, Envelope, PropagatorKind, Relation, RootSampler, RouteSettings, Trust};
+pub use settings::{
+    DeliveryMode, Envelope, PropagatorKind, Relation, RootSampler, RouteSettings, Trust,
+};
 pub use settlement::{Outcome, SettleBatch, Settlement};
 pub use span_sink::SpanSink;
 pub use tracer::Tracer;

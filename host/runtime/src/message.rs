@@ -12,13 +12,17 @@
 //! at all, and is answered with zeros: it goes on untraced, and the tracer counts it. A batch that
 //! is too large for one call is cut into several here; nobody else sees that.
 
-use crate::answer::Buffers;
-use crate::attribute::Attribute;
 use crate::bits::MessageBits;
-use crate::limits::{BATCH_KEPT_BYTES_MAX, Limits};
-use crate::record::{self, Head, NO_ROUTE, Record, SpanRef};
+use crate::limits::Limits;
+use crate::record::{self, Head, SpanRef};
 use crate::resource::ResourceId;
 use crate::route::Route;
+
+mod batch;
+mod parts;
+
+pub(crate) use batch::{Batch, Cut};
+pub use parts::Parts;
 
 /// A span that the caller knows of. All zero stands for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,7 +105,7 @@ macro_rules! batch {
         impl $Batch {
             /// Makes an empty batch. Only the bounds of a batch and of a call are used.
             pub fn new(limits: &Limits) -> Self {
-                Self(Batch { limits: *limits, ..Batch::default() })
+                Self(Batch::new(limits))
             }
 
             /// Forgets everything but the buffers.
@@ -201,208 +205,6 @@ fn head(route: Route, bits: MessageBits) -> Head {
 impl From<SpanContext> for SpanRef {
     fn from(span: SpanContext) -> Self {
         Self { hi: span.trace_hi, lo: span.trace_lo, span: span.span_id }
-    }
-}
-
-/// Where a call's share of a batch begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Cut {
-    pub records: usize,
-    pub arena: usize,
-}
-
-/// What the two batches have in common.
-#[derive(Debug, Default)]
-pub(crate) struct Batch<R> {
-    limits: Limits,
-    pub records: Vec<R>,
-    /// By message, as `records`.
-    pub resources: Vec<ResourceId>,
-    pub space: Space,
-    /// Messages added, those that were not kept included.
-    added: usize,
-    /// Stands in for a record that is not kept.
-    spare: R,
-    /// What the component answered.
-    pub out: Buffers,
-}
-
-/// The arena of a batch, and where it is cut.
-#[derive(Debug, Default)]
-pub(crate) struct Space {
-    pub arena: Vec<u8>,
-    /// Where each call but the first begins.
-    pub cuts: Vec<Cut>,
-    /// Attributes of the message being added; they follow its headers.
-    attributes: Vec<u8>,
-    /// Messages that went past a bound.
-    pub overflowed: u64,
-    /// Headers that are longer than an entry can say.
-    pub skipped: u64,
-}
-
-impl<R: Record> Batch<R> {
-    fn clear(&mut self) {
-        let space = &mut self.space;
-        for bytes in [&mut space.arena, &mut space.attributes] {
-            bytes.clear();
-            bytes.shrink_to(BATCH_KEPT_BYTES_MAX);
-        }
-        space.cuts.clear();
-        space.overflowed = 0;
-        space.skipped = 0;
-        self.records.clear();
-        self.resources.clear();
-        self.added = 0;
-        self.out.clear();
-    }
-
-    fn add<'b>(
-        &'b mut self,
-        record: R,
-        resource: ResourceId,
-        destination: &[u8],
-        id: &[u8],
-        body: &'b [u8],
-    ) -> Parts<'b> {
-        let index = self.added;
-        self.added += 1;
-        let space = &mut self.space;
-        space.attributes.clear();
-        // Neither bound can be passed and then met again, so what is kept has no holes.
-        let kept = index < self.limits.batch_messages_max
-            && space.arena.len() < self.limits.batch_bytes_max;
-        let record = if kept {
-            self.records.push(record);
-            self.resources.push(resource);
-            &mut self.records[index]
-        } else {
-            self.spare = record;
-            &mut self.spare
-        };
-        let start = space.arena.len();
-        let (head, limits) = (record.head_mut(), &self.limits);
-        let mut parts = Parts { head, space, limits, index, start, body, kept, full: !kept };
-        parts.head.destination = parts.text(destination);
-        parts.head.id = parts.text(id);
-        parts
-    }
-}
-
-/// A message that is being added. Complete when this is dropped; the order in which headers and
-/// attributes are added does not matter, that of the headers among themselves is kept.
-#[derive(Debug)]
-pub struct Parts<'b> {
-    head: &'b mut Head,
-    space: &'b mut Space,
-    limits: &'b Limits,
-    index: usize,
-    /// Where the message begins in the arena.
-    start: usize,
-    body: &'b [u8],
-    /// The batch has a record of the message.
-    kept: bool,
-    /// Past a bound: what is added is ignored, and the message goes on untraced.
-    full: bool,
-}
-
-impl Parts<'_> {
-    /// The message's number in the batch, by which the answer is asked.
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
-    /// Adds a header that carries context: `number` and `key` as
-    /// [`Fields::find`](crate::Fields::find) answers them.
-    ///
-    /// A key above 255 bytes or a value above 65 535 cannot be handed in; the header is skipped
-    /// and counted.
-    pub fn header(&mut self, number: u8, key: &[u8], value: &[u8]) {
-        let (Ok(key_length), Ok(length)) = (u8::try_from(key.len()), u16::try_from(value.len()))
-        else {
-            self.space.skipped += 1;
-            return;
-        };
-        if self.is_full(4 + key.len() + value.len()) {
-            return;
-        }
-        let arena = &mut self.space.arena;
-        let before = arena.len();
-        let [low, high] = length.to_le_bytes();
-        arena.extend_from_slice(&[number, key_length, low, high]);
-        arena.extend_from_slice(key);
-        arena.extend_from_slice(value);
-        self.head.headers += (arena.len() - before) as u32;
-    }
-
-    /// Adds an attribute with a text, which is cut at 65 535 bytes.
-    pub fn text_attribute(&mut self, attribute: Attribute, text: &[u8]) {
-        let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
-        self.attribute(attribute, 0, &text[..usize::from(length)], length);
-    }
-
-    /// Adds an attribute with a number.
-    pub fn int_attribute(&mut self, attribute: Attribute, number: i64) {
-        self.attribute(attribute, 1, &number.to_le_bytes(), 8);
-    }
-
-    fn attribute(&mut self, attribute: Attribute, kind: u8, value: &[u8], length: u16) {
-        if self.is_full(4 + value.len()) {
-            return;
-        }
-        let [low, high] = length.to_le_bytes();
-        self.space.attributes.extend_from_slice(&[attribute as u8, kind, low, high]);
-        self.space.attributes.extend_from_slice(value);
-    }
-
-    /// Appends a part and answers its length.
-    fn text(&mut self, part: &[u8]) -> u32 {
-        if self.is_full(part.len()) {
-            return 0;
-        }
-        self.space.arena.extend_from_slice(part);
-        // At most `arena_bytes_max`, which is a length in the component's 32-bit memory.
-        part.len() as u32
-    }
-
-    /// Answers whether the message has no room for `more` bytes; then it has none from now on.
-    fn is_full(&mut self, more: usize) -> bool {
-        let used = self.space.arena.len() - self.start + self.space.attributes.len();
-        self.full = self.full || more > self.limits.arena_bytes_max.saturating_sub(used);
-        self.full
-    }
-
-    /// Gives the message a place in the current call, or begins the next one with it.
-    fn place(&mut self) {
-        let space = &mut *self.space;
-        let mut call = space.cuts.last().copied().unwrap_or_default();
-        let too_long = space.arena.len() - call.arena > self.limits.arena_bytes_max;
-        let too_many = self.index - call.records >= self.limits.messages_per_call_max;
-        if too_long || too_many {
-            call = Cut { records: self.index, arena: self.start };
-            space.cuts.push(call);
-        }
-        self.head.at = (self.start - call.arena) as u32;
-    }
-}
-
-impl Drop for Parts<'_> {
-    fn drop(&mut self) {
-        if !self.is_full(self.body.len()) {
-            let space = &mut *self.space;
-            self.head.attributes = space.attributes.len() as u32;
-            self.head.body = self.body.len() as u32;
-            space.arena.extend_from_slice(&space.attributes);
-            space.arena.extend_from_slice(self.body);
-        }
-        if self.full {
-            self.space.arena.truncate(self.start);
-            self.space.overflowed += 1;
-            *self.head = Head { route: NO_ROUTE, ..Head::default() };
-        }
-        if self.kept {
-            self.place();
-        }
     }
 }
 

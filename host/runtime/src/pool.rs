@@ -57,6 +57,7 @@ impl Pool {
         spares_max: usize,
     ) -> Result<Self, Error> {
         let caller = factory.engine.caller();
+        let spares_max = if factory.is_replayed() { 0 } else { spares_max };
         let state = Mutex::default();
         let changed = Condvar::new();
         let shared = Arc::new(Shared { factory, routes, counters, spares_max, state, changed });
@@ -70,7 +71,13 @@ impl Pool {
 
     /// Takes a spare, oldest first. `None`: there is none at this moment, or it is of a time
     /// before too many routes.
-    pub(crate) fn take(&self) -> Option<Instance> {
+    ///
+    /// For a replay there are no spares: how many were made depends on the machine. An instance is
+    /// made here then, and a message may wait a little.
+    pub(crate) fn take(&self, caller: &Caller) -> Option<Instance> {
+        if self.shared.factory.is_replayed() {
+            return self.shared.make(Some(caller));
+        }
         let mut state = self.shared.state();
         let spare = state.spares.pop_front();
         let missing = spare.as_ref().map_or(0, |spare| spare.missing(&self.shared.routes));
@@ -86,7 +93,7 @@ impl Pool {
 
     /// Takes a spare, or makes an instance. Not for a thread on which a message waits.
     pub(crate) fn take_or_make(&self, caller: &Caller) -> Option<Instance> {
-        self.take().or_else(|| self.shared.make(Some(caller)))
+        self.take(caller).or_else(|| self.shared.make(Some(caller)))
     }
 
     /// Drops an instance elsewhere.
@@ -156,7 +163,7 @@ impl Shared {
     /// Makes an instance with every route open.
     fn make(&self, caller: Option<&Caller>) -> Option<Instance> {
         let running = caller.map(Caller::begin);
-        let mut instance = self.factory.make().ok()?;
+        let mut instance = self.factory.make_for_tracer().ok()?;
         instance.begin(CONTROL_CPU_MAX);
         instance.update(&self.routes, usize::MAX).ok()?;
         drop(running);

@@ -1,28 +1,24 @@
 //! The runtime: one component, its routes, and the tracers that call it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
-use crate::answer::Buffers;
-use crate::cache::CodeCache;
-use crate::check;
-use crate::component::ComponentSource;
 use crate::error::Error;
 use crate::fields::Fields;
 use crate::instance::{Failure, Instance};
-use crate::limits::{CONTROL_CPU_MAX, LOG_INTERVAL, Limits};
+use crate::limits::{CONTROL_CPU_MAX, Limits};
+use crate::log_gate::LogGate;
 use crate::message::{DeliverBatch, PublishBatch};
 use crate::metrics::Counters;
 use crate::pool::{Factory, Pool};
-use crate::record::{Head, Message};
-use crate::resource::ResourceId;
 use crate::route::{OpenRoute, Route, Routes};
 use crate::settings::RouteSettings;
 use crate::settlement::SettleBatch;
-use crate::sink::Sink;
 use crate::span_sink::SpanSink;
 use crate::tracer::Tracer;
+
+mod builder;
+
+pub use builder::Builder;
 
 /// A loaded component and everything it needs. Cloning it is cheap and gives the same runtime.
 ///
@@ -50,100 +46,6 @@ pub(crate) struct Shared {
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("limits", &self.limits).finish_non_exhaustive()
-    }
-}
-
-/// How to make a runtime. Every setting has a default.
-pub struct Builder {
-    component: ComponentSource,
-    code_cache: CodeCache,
-    limits: Limits,
-    sink: Arc<dyn SpanSink>,
-    counters: Arc<Counters>,
-    seed: Option<u64>,
-}
-
-impl std::fmt::Debug for Builder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder").field("limits", &self.limits).finish_non_exhaustive()
-    }
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            component: ComponentSource::default(),
-            code_cache: CodeCache::default(),
-            limits: Limits::default(),
-            sink: Arc::new(Sink::discarding()),
-            counters: Arc::default(),
-            seed: None,
-        }
-    }
-}
-
-impl Builder {
-    /// Another component than the one of this crate.
-    pub fn component(mut self, component: ComponentSource) -> Self {
-        self.component = component;
-        self
-    }
-
-    /// Another place for compiled components than the user's cache directory.
-    pub fn code_cache(mut self, code_cache: CodeCache) -> Self {
-        self.code_cache = code_cache;
-        self
-    }
-
-    /// Other bounds.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Where spans go. Without this they are forgotten.
-    pub fn sink(mut self, sink: Arc<dyn SpanSink>) -> Self {
-        self.sink = sink;
-        self
-    }
-
-    /// Counters to share, such as with the exporter.
-    pub fn counters(mut self, counters: Arc<Counters>) -> Self {
-        self.counters = counters;
-        self
-    }
-
-    /// Makes every id a function of this number and the order in which tracers are made and called:
-    /// for replays. Ids are then not unique among runs.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
-    }
-
-    /// Reads, compiles and links the component, and calls it once.
-    ///
-    /// Compiling takes tens of milliseconds, loading from the cache about one.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::is_component`] when the file cannot be read, is no component, is one for another
-    /// version of the contract or has other imports, or fails its first calls. Else the machine
-    /// cannot run it, or has no more threads.
-    pub fn build(self) -> Result<Runtime, Error> {
-        let Self { component, code_cache, limits, sink, counters, seed } = self;
-        let factory = Factory::new(&component, &code_cache, &limits, seed, &counters)?;
-        probe(&factory)?;
-        let factory = Arc::new(factory);
-        let routes = Arc::new(Routes::default());
-        let pool = Pool::start(
-            Arc::clone(&factory),
-            Arc::clone(&routes),
-            Arc::clone(&counters),
-            limits.spare_instances_max,
-        )?;
-        let (log, changing) = (LogGate::default(), Mutex::default());
-        let shared = Shared { pool, factory, routes, limits, sink, counters, log, changing };
-        Ok(Runtime { shared: Arc::new(shared) })
     }
 }
 
@@ -242,77 +144,7 @@ pub(crate) fn control<T>(
     let mut instance =
         factory.make().map_err(|error| Error::probe("it cannot be instantiated").because(error))?;
     instance.begin(CONTROL_CPU_MAX);
-    let result = calls(&mut instance).map_err(|failure| {
-        Error::probe(match failure {
-            Failure::Trap => "it trapped",
-            Failure::Deadline => "it took too long",
-            Failure::Memory => "it asked for too much memory",
-            Failure::Answer => "its answer is none",
-        })
-    });
+    let result = calls(&mut instance).map_err(|failure| Error::probe(failure.text()));
     drop(running);
     result
-}
-
-/// Calls a component once before it is accepted: a route, and a message of it.
-fn probe(factory: &Factory) -> Result<(), Error> {
-    control(factory, |instance| {
-        if instance.open(0, &RouteSettings::new("spanbridge"))?.is_err() {
-            return Err(Failure::Answer);
-        }
-        instance.fields(0)?;
-        let arena = b"spanbridge.probe";
-        let head = Head { destination: arena.len() as u32, ..Head::default() };
-        // No edits are looked for, because no route is given: the probe is of a read-only message.
-        let bits = crate::bits::MessageBits::READ_ONLY.bits();
-        let record =
-            Message { head: Head { bits, ..head }, start: 1, end: 2, ..Message::default() };
-        let raw = instance.publish(&[record], arena)?;
-        let (mut out, sink) = (Buffers::default(), Sink::discarding());
-        let taken = check::take(raw, &[record], &[ResourceId::DEFAULT], &[], &mut out, &sink);
-        taken.map_err(|_| Failure::Answer)
-    })
-}
-
-/// Lets one log line through in each interval.
-#[derive(Debug)]
-pub(crate) struct LogGate {
-    start: Instant,
-    /// Milliseconds from `start` to when the gate opens again.
-    opens_at: AtomicU64,
-}
-
-impl Default for LogGate {
-    fn default() -> Self {
-        Self { start: Instant::now(), opens_at: AtomicU64::new(0) }
-    }
-}
-
-impl LogGate {
-    /// Answers whether a line may be written now. Of several threads one is told so.
-    pub(crate) fn opens(&self, now: Instant) -> bool {
-        let now = now.duration_since(self.start).as_millis() as u64;
-        let opens_at = self.opens_at.load(Ordering::Relaxed);
-        let next = now + LOG_INTERVAL.as_millis() as u64;
-        now >= opens_at
-            && self
-                .opens_at
-                .compare_exchange(opens_at, next, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_gate_opens_once_in_an_interval() {
-        let gate = LogGate::default();
-        let now = gate.start;
-        assert!(gate.opens(now));
-        assert!(!gate.opens(now + LOG_INTERVAL / 2));
-        assert!(gate.opens(now + LOG_INTERVAL));
-        assert!(!gate.opens(now + LOG_INTERVAL));
-    }
 }

@@ -174,11 +174,13 @@ impl Tracer {
             instance.calls >= self.shared.limits.instance_calls_max
                 || instance.missing(&self.shared.routes) > ROUTES_OPENED_PER_CALL_MAX
         });
-        if exchange && let Some(spare) = self.shared.pool.take() {
-            if let Some(old) = self.instance.replace(spare) {
-                self.shared.counters.instances_recycled.add(1);
-                self.shared.pool.discard(old);
-            }
+        if exchange
+            && let Some(caller) = &self.caller
+            && let Some(spare) = self.shared.pool.take(caller)
+            && let Some(old) = self.instance.replace(spare)
+        {
+            self.shared.counters.instances_recycled.add(1);
+            self.shared.pool.discard(old);
         }
     }
 

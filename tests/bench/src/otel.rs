@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{Span as _, SpanKind, TraceContextExt, Tracer as _, TracerProvider};
+use opentelemetry::trace::{SpanKind, TraceContextExt, Tracer as _, TracerProvider};
 use opentelemetry::{Context as OtelContext, KeyValue, StringValue};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::propagation::TraceContextPropagator;

@@ -4,14 +4,14 @@ use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
+use spanbridge::metrics::Counters;
 use spanbridge::otlp::{
     Batch, Delivered, ExportFuture, Exporter, Outcome, Pipeline, PipelineSettings,
 };
-use spanbridge::metrics::Counters;
 use spanbridge::resource::{ResourceId, Resources};
 use spanbridge::{
-    Attribute, Edit, Fields, MessageBits, Publish, PublishBatch, Route, RouteSettings,
-    Runtime, SpanContext, Tracer, env,
+    Attribute, Edit, Fields, MessageBits, Publish, PublishBatch, Route, RouteSettings, Runtime,
+    SpanContext, Tracer, env,
 };
 
 use crate::candidates::Candidate;

@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::candidates::{
-    NATIVE, OURS, OURS_FOREIGN, OURS_UNSAMPLED, SDK, SDK_FOREIGN,
-};
+use crate::candidates::{NATIVE, OURS, OURS_FOREIGN, OURS_UNSAMPLED, SDK, SDK_FOREIGN};
 
 /// One candidate at one batch size.
 pub(crate) struct Row {

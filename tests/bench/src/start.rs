@@ -68,10 +68,10 @@ pub(crate) fn print(report: &mut Report) -> anyhow::Result<()> {
     median_start(Some(&cache))?;
     let cached = median_start(Some(&cache));
     std::fs::remove_dir_all(&cache)?;
-    report.time("process start to first message, cached code", cached?, Duration::from_millis(10))?;
     report.time(
-        "process start to first message, compiling",
-        compiling,
-        Duration::from_millis(100),
-    )
+        "process start to first message, cached code",
+        cached?,
+        Duration::from_millis(10),
+    )?;
+    report.time("process start to first message, compiling", compiling, Duration::from_millis(100))
 }

@@ -52,6 +52,6 @@ fn harms_no_message(fault: &str) -> Result<()> {
 
     let exit = gateway.stop()?;
     assert!(exit.status.success(), "{:?}", exit.status);
-    assert!(exit.counted(&["calls_failed"]) > 0.0, "{:?}", exit.summary);
+    assert!(exit.counted(&["component_failures"]) > 0.0, "{:?}", exit.summary);
     Ok(())
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 const HEADING: &str = "Code map";
 
 /// Answers the files that the map does not name, and the names that are no file.
-pub fn differences(architecture: &str, paths: &[&str]) -> Vec<String> {
+pub(crate) fn differences(architecture: &str, paths: &[&str]) -> Vec<String> {
     let named = named(architecture);
     let present: BTreeSet<_> = paths
         .iter()

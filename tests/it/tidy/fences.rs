@@ -3,7 +3,7 @@
 use super::source;
 
 /// The files of the runtime that may name the engine.
-const WASMTIME: [&str; 5] = ["engine", "bindings", "instance", "pool", "cache"];
+const WASMTIME: [&str; 6] = ["engine", "bindings", "instance", "lower", "pool", "cache"];
 
 /// What the codecs do without: they take bytes and time as arguments.
 const NOT_IN_WIRE: [&str; 4] = ["tokio", "tracing", "wasmtime", "async"];
@@ -17,7 +17,7 @@ const FENCES: [(&str, &[&str]); 4] = [
 ];
 
 /// Only some files of the runtime may name wasmtime in code; all of them in comments.
-pub fn wasmtime(path: &str, text: &str) -> Vec<String> {
+pub(crate) fn wasmtime(path: &str, text: &str) -> Vec<String> {
     let Some(file) = path.strip_prefix("host/runtime/src/") else { return Vec::new() };
     let stem = file.split(['/', '.']).next().unwrap_or_default();
     if WASMTIME.contains(&stem) {
@@ -27,7 +27,7 @@ pub fn wasmtime(path: &str, text: &str) -> Vec<String> {
 }
 
 /// The codecs name no runtime, no engine and no logging.
-pub fn wire(path: &str, text: &str) -> Vec<String> {
+pub(crate) fn wire(path: &str, text: &str) -> Vec<String> {
     let ours = path.starts_with("host/wire/src/");
     if ours { words(path, text, &NOT_IN_WIRE) } else { Vec::new() }
 }
@@ -40,15 +40,15 @@ fn words(path: &str, text: &str, banned: &[&str]) -> Vec<String> {
 
 /// Dependencies point one way: nothing outside `tests/` knows the tests, the runtime and the codecs
 /// do not know each other, and the component knows none of them.
-pub fn dependencies(path: &str, manifest: &str) -> Vec<String> {
+pub(crate) fn dependencies(path: &str, manifest: &str) -> Vec<String> {
     // The root's manifest declares everybody and depends on nobody.
     if path == "Cargo.toml" || path.starts_with("tests/") {
         return Vec::new();
     }
     let fences = FENCES.iter().filter(|(directory, _)| path.starts_with(directory));
-    let banned: Vec<_> = fences.flat_map(|(_, names)| names.iter()).collect();
+    let banned: Vec<&str> = fences.flat_map(|(_, names)| names.iter().copied()).collect();
     let names = manifest_dependencies(manifest);
-    let breaches = names.into_iter().filter(|name| banned.iter().any(|banned| *banned == name));
+    let breaches = names.into_iter().filter(|name| banned.contains(name));
     breaches.map(|name| format!("{path}: depends on {name}")).collect()
 }
 

@@ -22,7 +22,7 @@ const VAGUE: [&str; 8] = ["mod", "util", "utils", "helper", "helpers", "common",
 /// Where the homes of people are, by system.
 const HOMES: [&str; 3] = [concat!("/ho", "me/"), concat!("/ro", "ot/"), concat!("/Us", "ers/")];
 
-pub fn long_lines(path: &str, text: &str) -> Vec<String> {
+pub(crate) fn long_lines(path: &str, text: &str) -> Vec<String> {
     let columns = text.lines().map(|line| line.chars().count()).enumerate();
     columns
         .filter(|&(_, columns)| columns > COLUMNS_MAX)
@@ -30,14 +30,14 @@ pub fn long_lines(path: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
-pub fn long_file(path: &str, text: &str) -> Vec<String> {
+pub(crate) fn long_file(path: &str, text: &str) -> Vec<String> {
     let lines = text.lines().count();
     let generated = text.lines().next().is_some_and(|line| line.contains(GENERATED));
     let too_long = lines > FILE_LINES_MAX && !generated;
     too_long.then(|| format!("{path}: {lines} lines")).into_iter().collect()
 }
 
-pub fn long_functions(path: &str, text: &str) -> Vec<String> {
+pub(crate) fn long_functions(path: &str, text: &str) -> Vec<String> {
     let code = source::code_of(text);
     let functions = source::functions(&code).into_iter();
     functions
@@ -46,7 +46,7 @@ pub fn long_functions(path: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
-pub fn unfinished(path: &str, text: &str) -> Vec<String> {
+pub(crate) fn unfinished(path: &str, text: &str) -> Vec<String> {
     let mut breaches = Vec::new();
     for (index, line) in text.lines().enumerate() {
         for mark in UNFINISHED.iter().filter(|mark| line.contains(**mark)) {
@@ -56,13 +56,13 @@ pub fn unfinished(path: &str, text: &str) -> Vec<String> {
     breaches
 }
 
-pub fn vague_name(path: &str) -> Option<String> {
+pub(crate) fn vague_name(path: &str) -> Option<String> {
     let vague = path.strip_suffix(".rs")?.split('/').find(|part| VAGUE.contains(part))?;
     Some(format!("{path}: `{vague}` does not say what is in it"))
 }
 
 /// Looks for a path of somebody's home, or of the checkout the tests run in.
-pub fn machine_paths(path: &str, text: &str, checkout: &str) -> Vec<String> {
+pub(crate) fn machine_paths(path: &str, text: &str, checkout: &str) -> Vec<String> {
     // A checkout in a directory of the root, like `/src`, cannot be told from ordinary text.
     let checkout = (checkout.matches('/').count() > 1).then_some(checkout);
     let paths: Vec<_> = HOMES.into_iter().chain(checkout).collect();

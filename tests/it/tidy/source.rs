@@ -1,7 +1,7 @@
 //! Just enough Rust to count lines of functions and to look for words in code.
 
 /// The text with every comment, string and character blanked; length and line ends stay.
-pub fn code_of(text: &str) -> String {
+pub(crate) fn code_of(text: &str) -> String {
     let mut rest = text;
     let mut code = String::with_capacity(text.len());
     while let Some(first) = rest.chars().next() {
@@ -106,7 +106,7 @@ fn is_word(c: char) -> bool {
 }
 
 /// Answers whether `word` stands in `code` as a whole word.
-pub fn has_word(code: &str, word: &str) -> bool {
+pub(crate) fn has_word(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
         !code[..at].ends_with(is_word) && !code[at + word.len()..].starts_with(is_word)
     })
@@ -114,14 +114,14 @@ pub fn has_word(code: &str, word: &str) -> bool {
 
 /// A function with a body: its name, the line it begins on (from 1), and how many it has.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Function<'a> {
-    pub name: &'a str,
-    pub line: usize,
-    pub lines: usize,
+pub(crate) struct Function<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) line: usize,
+    pub(crate) lines: usize,
 }
 
 /// The functions in blanked `code`; those nested in another are also counted in it.
-pub fn functions(code: &str) -> Vec<Function<'_>> {
+pub(crate) fn functions(code: &str) -> Vec<Function<'_>> {
     let mut functions = Vec::new();
     for (at, _) in code.match_indices("fn ") {
         let name = code[at + 3..].split(|c| !is_word(c)).next().unwrap_or_default();

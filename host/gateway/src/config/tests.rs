@@ -11,7 +11,7 @@ consumer_spans = false
 "#;
 
 fn with(change: impl FnOnce(&mut Config)) -> Result<(), ConfigError> {
-    let mut config = Config::parse(ONE).unwrap();
+    let mut config = Config::parse(ONE).map_err(ConfigError::Refused)?;
     change(&mut config);
     config.check()
 }

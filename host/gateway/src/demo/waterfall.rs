@@ -1,13 +1,13 @@
 //! Traces drawn with characters.
 //!
 //! ```text
-//! trace 4bf92f3577b34da6a3ce929d0e0e4736   2 services, 5 spans, 346.2 ms
+//! trace 4bf92f3577b34da6a3ce929d0e0e4736   2 services, 5 spans, 346.0 ms
 //!
-//! shop     POST /orders           █▌                                12.1 ms
-//! shop     └─ publish orders      ▌                                  0.4 ms
-//! …           ├─ wait orders      ░░░░░░░░░░░░░░░                  195.0 ms
-//! billing     └─ process orders                  ████████████      141.1 ms
-//! billing        └─ db.query                        █████           60.1 ms
+//! shop     POST /orders          █                                 12.0 ms
+//! shop     └─ publish orders     █                                  1.0 ms
+//! …           ├─ wait orders     ░░░░░░░░░░░░░░░░░░               200.0 ms
+//! billing     └─ process orders                    █████████████  140.0 ms
+//! billing        └─ db.query                          █████        60.0 ms
 //! ```
 //!
 //! All traces share one scale. A wait is drawn with another character than work, and stands under
@@ -135,8 +135,9 @@ impl Layout {
     fn columns(&self, row: &Row) -> (usize, usize) {
         let whole = u128::from(self.end - self.start);
         let columns = |since: u64| u128::from(since) * self.bar as u128;
+        // Both are rounded down, so that one bar begins where the one before it ends.
         let at = columns(row.start.saturating_sub(self.start)) / whole;
-        let end = columns(row.end.saturating_sub(self.start)).div_ceil(whole);
+        let end = columns(row.end.saturating_sub(self.start)) / whole;
         // Both are at most the width of the bar, unless a span ends after its trace.
         let at = (at as usize).min(self.bar - 1);
         (at, (end as usize).clamp(at + 1, self.bar))

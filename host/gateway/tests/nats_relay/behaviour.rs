@@ -223,3 +223,27 @@ fn headers_that_cannot_be_read_are_left_alone_and_counted() {
     assert_eq!(bed.spans(), []);
     assert_eq!(bed.counters.messages_unreadable.get(), 3);
 }
+
+#[test]
+fn every_format_of_the_route_is_written_and_families_with_their_keys() {
+    let mut settings = RouteSettings::new("nats");
+    settings.propagators = spanbridge::PropagatorKind::ALL.to_vec();
+    let bed = Bed::with(1, Options { settings, ..Options::default() });
+    let mut session = bed.connected();
+    session.client(publish("a", "", None, "x"));
+    let sent = session.take_to_broker();
+    for name in ["traceparent", "b3", "x-b3-traceid", "uber-trace-id", "x-amzn-trace-id"] {
+        assert!(sent.contains(&format!("\r\n{name}: ")), "{name}: {sent}");
+    }
+    // An untrusted client's baggage is removed, entry by entry.
+    let mut settings = RouteSettings::new("nats");
+    settings.propagators = spanbridge::PropagatorKind::ALL.to_vec();
+    settings.trust = spanbridge::Trust::Restart;
+    let bed = Bed::with(1, Options { settings, ..Options::default() });
+    let mut session = bed.connected();
+    let headers = format!("{CONTEXT}baggage: k=v\r\nUberctx-One: 1\r\nColor: red\r\n");
+    session.client(publish("a", "", Some(&headers), "x"));
+    let sent = session.take_to_broker();
+    assert!(!sent.contains("baggage") && !sent.contains("Uberctx"), "{sent}");
+    assert!(sent.contains("\r\nColor: red\r\n") && sent.ends_with("\r\n\r\nx\r\n"), "{sent}");
+}

@@ -1,27 +1,27 @@
 //! Building and reading frames, by other code than that under test.
 
 /// `PUB` or `HPUB`: a message of a client.
-pub fn publish(subject: &str, reply: &str, headers: Option<&str>, payload: &str) -> String {
+pub(crate) fn publish(subject: &str, reply: &str, headers: Option<&str>, payload: &str) -> String {
     message("PUB", subject, "", reply, headers, payload)
 }
 
 /// `MSG` or `HMSG`: a message for subscription 1.
-pub fn deliver(subject: &str, reply: &str, headers: Option<&str>, payload: &str) -> String {
+pub(crate) fn deliver(subject: &str, reply: &str, headers: Option<&str>, payload: &str) -> String {
     message("MSG", subject, "1", reply, headers, payload)
 }
 
 /// A delivery of the stream `ORDERS` to the consumer `billing`.
-pub fn deliver_from_stream(message: &StreamMessage, headers: Option<&str>) -> String {
+pub(crate) fn deliver_from_stream(message: &StreamMessage, headers: Option<&str>) -> String {
     deliver(&message.subject, &message.ack_subject(), headers, "order")
 }
 
 /// What the consumer says about it.
-pub fn acknowledge(message: &StreamMessage, what: &str) -> String {
+pub(crate) fn acknowledge(message: &StreamMessage, what: &str) -> String {
     publish(&message.ack_subject(), "", None, what)
 }
 
 /// A status of the broker: a header block and no payload.
-pub fn status(subject: &str, code_and_words: &str) -> String {
+pub(crate) fn status(subject: &str, code_and_words: &str) -> String {
     let block = format!("NATS/1.0 {code_and_words}\r\n\r\n");
     format!("HMSG {subject} 1 {0} {0}\r\n{block}\r\n", block.len())
 }
@@ -49,39 +49,39 @@ fn message(
 
 /// A message in a stream, and which attempt to deliver it this is.
 #[derive(Clone, Debug)]
-pub struct StreamMessage {
-    pub subject: String,
-    pub sequence: u64,
-    pub attempt: u64,
+pub(crate) struct StreamMessage {
+    pub(crate) subject: String,
+    pub(crate) sequence: u64,
+    pub(crate) attempt: u64,
     /// When it was stored, in nanoseconds since the Unix epoch.
-    pub stored: u64,
+    pub(crate) stored: u64,
 }
 
 impl StreamMessage {
-    pub fn ack_subject(&self) -> String {
+    pub(crate) fn ack_subject(&self) -> String {
         let Self { sequence, attempt, stored, .. } = self;
         format!("$JS.ACK.ORDERS.billing.{attempt}.{sequence}.{sequence}.{stored}.0")
     }
 
-    pub fn again(&self) -> Self {
+    pub(crate) fn again(&self) -> Self {
         Self { attempt: self.attempt + 1, ..self.clone() }
     }
 }
 
 /// One operation of either direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Operation {
+pub(crate) struct Operation {
     /// The words of the control line without its lengths.
-    pub words: Vec<String>,
+    pub(crate) words: Vec<String>,
     /// The lines of the header block, without version line and without context.
-    pub headers: Vec<String>,
+    pub(crate) headers: Vec<String>,
     /// The value of `traceparent`.
-    pub traceparent: Option<String>,
-    pub payload: Vec<u8>,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) payload: Vec<u8>,
 }
 
 /// Cuts a direction into its operations.
-pub fn operations(mut bytes: &[u8]) -> Vec<Operation> {
+pub(crate) fn operations(mut bytes: &[u8]) -> Vec<Operation> {
     let mut operations = Vec::new();
     while !bytes.is_empty() {
         let (operation, rest) = operation(bytes);

@@ -6,8 +6,9 @@ use std::time::Duration;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span as Encoded};
 use prost::Message;
+use spanbridge::metrics::Counters;
 use spanbridge::resource::{RESOURCES_MAX, ResourceId, Resources};
-use spanbridge::{ComponentSource, Counters, RouteSettings, Runtime, SpanSink};
+use spanbridge::{ComponentSource, Limits, RouteSettings, Runtime, SpanSink};
 use spanbridge_gateway::config::HeaderCase;
 use spanbridge_gateway::open_spans::OpenSpans;
 use spanbridge_gateway::relay::nats::{NatsRelay, NatsShared};
@@ -15,40 +16,41 @@ use spanbridge_gateway::relay::{Fed, Relay, Side, Tools};
 use spanbridge_gateway::service::Services;
 
 /// When the tests begin, in nanoseconds since the Unix epoch. Whole milliseconds, as in tracestate.
-pub const START: u64 = 1_700_000_000_000_000_000;
-pub const SECOND: u64 = 1_000_000_000;
+pub(crate) const START: u64 = 1_700_000_000_000_000_000;
+pub(crate) const SECOND: u64 = 1_000_000_000;
 
-pub const INFO: &str = "INFO {\"headers\":true,\"max_payload\":1048576} \r\n";
-pub const CONNECT: &str = "CONNECT {\"verbose\":false,\"headers\":true,\"name\":\"billing\"}\r\n";
-pub const OLD_CONNECT: &str = "CONNECT {\"verbose\":false,\"name\":\"old\"}\r\n";
+pub(crate) const INFO: &str = "INFO {\"headers\":true,\"max_payload\":1048576} \r\n";
+pub(crate) const CONNECT: &str =
+    "CONNECT {\"verbose\":false,\"headers\":true,\"name\":\"billing\"}\r\n";
+pub(crate) const OLD_CONNECT: &str = "CONNECT {\"verbose\":false,\"name\":\"old\"}\r\n";
 
 /// A span as a receiver sees it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Span {
-    pub name: String,
+pub(crate) struct Span {
+    pub(crate) name: String,
     /// As in OTLP: 3 client, 4 producer, 5 consumer.
-    pub kind: i32,
-    pub trace_id: Vec<u8>,
-    pub span_id: Vec<u8>,
-    pub parent: Vec<u8>,
-    pub start: u64,
-    pub end: u64,
-    pub links: Vec<Vec<u8>>,
-    pub error: Option<String>,
-    pub attributes: Vec<(String, String)>,
-    pub resource: ResourceId,
+    pub(crate) kind: i32,
+    pub(crate) trace_id: Vec<u8>,
+    pub(crate) span_id: Vec<u8>,
+    pub(crate) parent: Vec<u8>,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) links: Vec<Vec<u8>>,
+    pub(crate) error: Option<String>,
+    pub(crate) attributes: Vec<(String, String)>,
+    pub(crate) resource: ResourceId,
 }
 
-pub const CLIENT: i32 = 3;
-pub const PRODUCER: i32 = 4;
-pub const CONSUMER: i32 = 5;
+pub(crate) const CLIENT: i32 = 3;
+pub(crate) const PRODUCER: i32 = 4;
+pub(crate) const CONSUMER: i32 = 5;
 
 impl Span {
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    pub fn outcome(&self) -> Option<&str> {
+    pub(crate) fn outcome(&self) -> Option<&str> {
         self.get("spanbridge.outcome")
     }
 }
@@ -96,21 +98,22 @@ fn decode(span: Encoded, resource: ResourceId) -> Span {
 
 /// What the sessions of a process share.
 #[derive(Debug)]
-pub struct Bed {
-    pub counters: Arc<Counters>,
-    pub open_spans: Arc<OpenSpans>,
-    pub resources: Resources,
+pub(crate) struct Bed {
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) open_spans: Arc<OpenSpans>,
+    pub(crate) resources: Resources,
     runtime: Runtime,
     shared: Arc<NatsShared>,
     recorder: Arc<Recorder>,
 }
 
 /// What a bed can be made of.
-pub struct Options {
-    pub settings: RouteSettings,
-    pub header_case: HeaderCase,
-    pub open_spans_max: usize,
-    pub component: ComponentSource,
+pub(crate) struct Options {
+    pub(crate) settings: RouteSettings,
+    pub(crate) header_case: HeaderCase,
+    pub(crate) open_spans_max: usize,
+    pub(crate) component: ComponentSource,
+    pub(crate) limits: Limits,
 }
 
 impl Default for Options {
@@ -120,20 +123,23 @@ impl Default for Options {
             header_case: HeaderCase::Lower,
             open_spans_max: 65_536,
             component: ComponentSource::default(),
+            // Which instance a thread gets must not depend on the thread that makes spare ones.
+            limits: Limits { spare_instances_max: 0, ..Limits::default() },
         }
     }
 }
 
 impl Bed {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self::with(seed, Options::default())
     }
 
-    pub fn with(seed: u64, options: Options) -> Self {
+    pub(crate) fn with(seed: u64, options: Options) -> Self {
         let counters = Arc::<Counters>::default();
         let recorder = Arc::<Recorder>::default();
         let runtime = Runtime::builder()
             .component(options.component)
+            .limits(options.limits)
             .seed(seed)
             .counters(Arc::clone(&counters))
             .sink(Arc::<Recorder>::clone(&recorder))
@@ -149,7 +155,7 @@ impl Bed {
     }
 
     /// A session on a thread of its own.
-    pub fn session(&self) -> Session {
+    pub(crate) fn session(&self) -> Session {
         Session {
             relay: NatsRelay::new(Arc::clone(&self.shared)),
             tools: Tools::new(&self.runtime, &self.open_spans),
@@ -161,7 +167,7 @@ impl Bed {
     }
 
     /// A session whose peers have said who they are.
-    pub fn connected(&self) -> Session {
+    pub(crate) fn connected(&self) -> Session {
         let mut session = self.session();
         session.broker(INFO);
         session.client(CONNECT);
@@ -171,12 +177,12 @@ impl Bed {
     }
 
     /// The spans so far, in the order in which they ended.
-    pub fn spans(&self) -> Vec<Span> {
+    pub(crate) fn spans(&self) -> Vec<Span> {
         self.recorder.0.lock().unwrap().clone()
     }
 
     /// The one span that there is.
-    pub fn only_span(&self) -> Span {
+    pub(crate) fn only_span(&self) -> Span {
         let spans = self.spans();
         assert_eq!(spans.len(), 1, "{spans:#?}");
         spans[0].clone()
@@ -185,28 +191,28 @@ impl Bed {
 
 /// A session and its two peers.
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     relay: NatsRelay,
-    pub tools: Tools,
-    pub now: u64,
-    pub to_broker: Vec<u8>,
-    pub to_client: Vec<u8>,
+    pub(crate) tools: Tools,
+    pub(crate) now: u64,
+    pub(crate) to_broker: Vec<u8>,
+    pub(crate) to_client: Vec<u8>,
     /// Every read so far went on as it came.
-    pub unchanged: bool,
+    pub(crate) unchanged: bool,
 }
 
 impl Session {
     /// The client sends this, in one read.
-    pub fn client(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn client(&mut self, bytes: impl AsRef<[u8]>) {
         self.feed(Side::Client, bytes.as_ref());
     }
 
     /// The broker sends this, in one read.
-    pub fn broker(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn broker(&mut self, bytes: impl AsRef<[u8]>) {
         self.feed(Side::Broker, bytes.as_ref());
     }
 
-    pub fn feed(&mut self, from: Side, bytes: &[u8]) {
+    pub(crate) fn feed(&mut self, from: Side, bytes: &[u8]) {
         let mut out = Vec::new();
         let fed = self.relay.feed(from, bytes, self.now, &mut self.tools, &mut out);
         match fed {
@@ -222,7 +228,7 @@ impl Session {
     }
 
     /// The session ends.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         for side in [Side::Client, Side::Broker] {
             let mut out = Vec::new();
             self.relay.end(side, self.now, &mut self.tools, &mut out);
@@ -232,17 +238,17 @@ impl Session {
         assert!(self.tools.settle.is_empty());
     }
 
-    pub fn is_at_boundary(&self, side: Side) -> bool {
+    pub(crate) fn is_at_boundary(&self, side: Side) -> bool {
         self.relay.is_at_boundary(side)
     }
 
     /// What the broker got since it was last asked.
-    pub fn take_to_broker(&mut self) -> String {
+    pub(crate) fn take_to_broker(&mut self) -> String {
         text(std::mem::take(&mut self.to_broker))
     }
 
     /// What the client got since it was last asked.
-    pub fn take_to_client(&mut self) -> String {
+    pub(crate) fn take_to_client(&mut self) -> String {
         text(std::mem::take(&mut self.to_client))
     }
 

@@ -81,7 +81,7 @@ fn publishes_that_wait_are_bounded_by_count_and_age() {
     session.close();
     let unanswered = &bed.counters.publishes_unanswered;
     assert_eq!(unanswered.total(), 8196, "{unanswered:?}");
-    assert!(unanswered.age.get() > 1000, "{unanswered:?}");
+    assert!(unanswered.age.get() >= 256, "{unanswered:?}");
     assert_eq!(bed.spans().len(), 8196);
 }
 

@@ -49,19 +49,24 @@ impl Case {
     /// Three messages: two spans and edits, nothing, a span that stays open.
     fn good() -> Self {
         let edit = edit(b"00-1");
-        let verdicts =
-            vec![verdict(8, edit.len(), 0), verdict(0, 0, 0), verdict(4, edit.len(), 5)];
+        let verdicts = vec![verdict(8, edit.len(), 0), verdict(0, 0, 0), verdict(4, edit.len(), 5)];
         let bytes = [&SPAN.repeat(3), &edit[..], &edit[..], b"begin"].concat();
         Self { verdicts, spans: 12, bytes }
     }
 
-    fn take(&self, resources: &[ResourceId], out: &mut Buffers, sink: &Recorder) -> Result<(), Flaw> {
+    fn take(
+        &self,
+        resources: &[ResourceId],
+        out: &mut Buffers,
+        sink: &Recorder,
+    ) -> Result<(), Flaw> {
         let raw = Raw {
             verdicts: self.verdicts.as_flattened(),
             spans: self.spans as u32,
             bytes: &self.bytes,
         };
-        let records = vec![Message { head: Head::default(), ..Message::default() }; resources.len()];
+        let records =
+            vec![Message { head: Head::default(), ..Message::default() }; resources.len()];
         take(raw, &records, resources, &slots(), out, sink)
     }
 }
@@ -104,7 +109,8 @@ fn spans_of_several_resources_go_out_in_runs() {
 
 #[test]
 fn a_flaw_makes_the_whole_answer_void() {
-    let flaws: [(&str, fn(&mut Case)); 12] = [
+    type Flawed = fn(&mut Case);
+    let flaws: [(&str, Flawed); 12] = [
         ("too few verdicts", |case| case.verdicts.truncate(2)),
         ("too many verdicts", |case| case.verdicts.push(verdict(0, 0, 0))),
         ("run longer than bytes", |case| case.spans = case.bytes.len() + 1),

@@ -1,4 +1,7 @@
 use super::*;
+use crate::attribute::Attribute;
+use crate::limits::BATCH_KEPT_BYTES_MAX;
+use crate::record::NO_ROUTE;
 
 const ROUTE: Route = Route(7);
 

@@ -26,11 +26,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 /// Longest time a test waits for something that ordinarily takes milliseconds.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How an answer ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum End {
+pub(crate) enum End {
     /// As it should.
     Whole,
     /// The connection or stream breaks after the part that was sent.
@@ -41,24 +41,24 @@ pub enum End {
 
 /// One scripted answer.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(&'static str, String)>,
-    pub body: Vec<u8>,
-    pub trailers: Vec<(&'static str, String)>,
-    pub end: End,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Vec<(&'static str, String)>,
+    pub(crate) end: End,
     /// Close the connection without an answer.
-    pub close: bool,
+    pub(crate) close: bool,
 }
 
 impl Answer {
-    pub fn http(status: u16) -> Self {
+    pub(crate) fn http(status: u16) -> Self {
         let (headers, body, trailers) = (Vec::new(), Vec::new(), Vec::new());
         Self { status, headers, body, trailers, end: End::Whole, close: false }
     }
 
     /// A gRPC answer with a message and a status, or without a message when it is an error.
-    pub fn grpc(code: u32, message: &[u8]) -> Self {
+    pub(crate) fn grpc(code: u32, message: &[u8]) -> Self {
         let mut body = Vec::new();
         if code == 0 {
             body.push(0);
@@ -69,26 +69,26 @@ impl Answer {
         Self { body, trailers, ..Self::http(200) }.header("content-type", "application/grpc")
     }
 
-    pub fn close() -> Self {
+    pub(crate) fn close() -> Self {
         Self { close: true, ..Self::http(200) }
     }
 
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    pub fn trailer(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn trailer(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.trailers.push((name, value.into()));
         self
     }
 
-    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }
 
-    pub fn end(mut self, end: End) -> Self {
+    pub(crate) fn end(mut self, end: End) -> Self {
         self.end = end;
         self
     }
@@ -96,16 +96,16 @@ impl Answer {
 
 /// One request as it came.
 #[derive(Clone, Debug)]
-pub struct Received {
-    pub at: Instant,
-    pub path: String,
-    pub headers: HeaderMap,
+pub(crate) struct Received {
+    pub(crate) at: Instant,
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
     /// Without gRPC's prefix, unpacked.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Received {
-    pub fn decode(&self) -> ExportTraceServiceRequest {
+    pub(crate) fn decode(&self) -> ExportTraceServiceRequest {
         match self.headers["content-type"].to_str().unwrap() {
             "application/json" => serde_json::from_slice(&self.body).unwrap(),
             _ => ExportTraceServiceRequest::decode(&*self.body).unwrap(),
@@ -127,14 +127,14 @@ struct Shared {
 }
 
 /// A running receiver. Its thread ends with the process.
-pub struct Collector {
-    pub address: SocketAddr,
+pub(crate) struct Collector {
+    pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 impl Collector {
     /// Starts one that gives these answers and then only good ones.
-    pub fn start(protocol: Protocol, script: Vec<Answer>, tls: Option<TlsAcceptor>) -> Self {
+    pub(crate) fn start(protocol: Protocol, script: Vec<Answer>, tls: Option<TlsAcceptor>) -> Self {
         let state = State { script: script.into(), received: Vec::new() };
         let shared = Shared { protocol, state: Mutex::new(state), changed: Condvar::new() };
         let shared = Arc::new(shared);
@@ -156,14 +156,14 @@ impl Collector {
     }
 
     /// A target that sends here.
-    pub fn target(&self) -> OtlpTarget {
+    pub(crate) fn target(&self) -> OtlpTarget {
         let protocol = self.shared.protocol;
         let url = format!("http://{}", self.address);
         OtlpTarget::new(protocol, endpoint(protocol, &url))
     }
 
     /// Waits for so many requests, then answers all there are.
-    pub fn wait(&self, requests: usize) -> Vec<Received> {
+    pub(crate) fn wait(&self, requests: usize) -> Vec<Received> {
         let state = self.shared.state.lock().unwrap();
         let waiting = |state: &mut State| state.received.len() < requests;
         let waited = self.shared.changed.wait_timeout_while(state, PATIENCE, waiting).unwrap();
@@ -172,7 +172,7 @@ impl Collector {
     }
 }
 
-pub fn endpoint(protocol: Protocol, url: &str) -> Endpoint {
+pub(crate) fn endpoint(protocol: Protocol, url: &str) -> Endpoint {
     match protocol {
         Protocol::Grpc => Endpoint::grpc(url, false),
         _ => Endpoint::http_base(url),

@@ -10,7 +10,8 @@ use spanbridge::otlp::{Flush, Protocol, SCHEMA_URL, SCOPE_NAME};
 use super::collector::{Answer, Collector};
 use super::rig::{Rig, names, run, span};
 
-pub const PROTOCOLS: [Protocol; 3] = [Protocol::HttpProtobuf, Protocol::HttpJson, Protocol::Grpc];
+pub(crate) const PROTOCOLS: [Protocol; 3] =
+    [Protocol::HttpProtobuf, Protocol::HttpJson, Protocol::Grpc];
 
 #[test]
 fn spans_of_several_resources_arrive_in_one_request() {

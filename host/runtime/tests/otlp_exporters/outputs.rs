@@ -29,13 +29,14 @@ impl Shared {
 
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut room = self.room.lock().unwrap();
+        let mut room = self.room.lock().map_err(|_| io::ErrorKind::Other)?;
         let written = bytes.len().min(*room);
         if written == 0 {
             return Err(io::ErrorKind::StorageFull.into());
         }
         *room -= written;
-        self.bytes.lock().unwrap().extend_from_slice(&bytes[..written]);
+        let mut kept = self.bytes.lock().map_err(|_| io::ErrorKind::Other)?;
+        kept.extend_from_slice(&bytes[..written]);
         Ok(written)
     }
 

@@ -13,14 +13,14 @@ use spanbridge::sink::Sink;
 
 use super::collector::PATIENCE;
 
-pub struct Rig {
-    pub pipeline: Pipeline,
-    pub sink: Sink,
-    pub counters: Arc<Counters>,
+pub(crate) struct Rig {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) sink: Sink,
+    pub(crate) counters: Arc<Counters>,
 }
 
 /// Settings that try again soon, and send only when flushed or a batch of four is full.
-pub fn settings() -> PipelineSettings {
+pub(crate) fn settings() -> PipelineSettings {
     let mut settings = PipelineSettings {
         batch_spans_max: 4,
         schedule_delay: PATIENCE,
@@ -34,7 +34,7 @@ pub fn settings() -> PipelineSettings {
 }
 
 impl Rig {
-    pub fn new(exporter: Box<dyn Exporter>, settings: PipelineSettings) -> Self {
+    pub(crate) fn new(exporter: Box<dyn Exporter>, settings: PipelineSettings) -> Self {
         let counters = Arc::<Counters>::default();
         let resources = Resources::new(Some("shop"), &[], 8, Arc::clone(&counters));
         let pipeline =
@@ -42,23 +42,23 @@ impl Rig {
         Self { sink: pipeline.sink(), pipeline, counters }
     }
 
-    pub fn otlp(target: &OtlpTarget) -> Self {
+    pub(crate) fn otlp(target: &OtlpTarget) -> Self {
         Self::new(otlp_exporter(target).unwrap(), settings())
     }
 
     /// Queues spans with these names for the default resource.
-    pub fn push(&self, names: &[&str]) -> bool {
+    pub(crate) fn push(&self, names: &[&str]) -> bool {
         let spans: Vec<Span> = names.iter().map(|name| span(name)).collect();
         self.sink.push(ResourceId::DEFAULT, &run(&spans), u32::try_from(names.len()).unwrap())
     }
 
-    pub fn flush(&self) -> Flush {
+    pub(crate) fn flush(&self) -> Flush {
         self.pipeline.flush(PATIENCE)
     }
 }
 
 /// Waits for a condition.
-pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < PATIENCE, "never: {what}");
@@ -66,7 +66,7 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-pub fn span(name: &str) -> Span {
+pub(crate) fn span(name: &str) -> Span {
     Span {
         trace_id: vec![0xAB; 16],
         span_id: vec![0xCD; 8],
@@ -81,12 +81,12 @@ pub fn span(name: &str) -> Span {
 }
 
 /// A span run of these spans.
-pub fn run(spans: &[Span]) -> Vec<u8> {
+pub(crate) fn run(spans: &[Span]) -> Vec<u8> {
     ScopeSpans { spans: spans.to_vec(), ..ScopeSpans::default() }.encode_to_vec()
 }
 
 /// Service name and span names of each resource of a request.
-pub fn names(request: &ExportTraceServiceRequest) -> Vec<(String, Vec<String>)> {
+pub(crate) fn names(request: &ExportTraceServiceRequest) -> Vec<(String, Vec<String>)> {
     let service = |resource: &ResourceSpans| {
         let attributes = &resource.resource.as_ref().unwrap().attributes;
         let name = attributes.iter().find(|pair| pair.key == "service.name").unwrap();

@@ -28,11 +28,16 @@ pub(crate) fn component() -> &'static [u8] {
     })
 }
 
+/// Where the tests keep compiled components, so that each is compiled once.
+pub(crate) fn code_cache() -> CodeCache {
+    CodeCache::Dir(Path::new(env!("CARGO_TARGET_TMPDIR")).join("code"))
+}
+
 /// A runtime of it, to be set up further.
 pub(crate) fn builder() -> Builder {
     Runtime::builder()
         .component(ComponentSource::Bytes(component().to_vec()))
-        .code_cache(CodeCache::Off)
+        .code_cache(code_cache())
 }
 
 /// A runtime of it, and where its spans would go.

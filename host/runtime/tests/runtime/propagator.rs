@@ -6,14 +6,14 @@ use opentelemetry::Context;
 use opentelemetry::baggage::{Baggage, BaggageExt, BaggageMetadata};
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
-use spanbridge::{CodeCache, Propagator, PropagatorKind, Runtime};
+use spanbridge::{Propagator, PropagatorKind, Runtime};
 
-use crate::faulty;
+use crate::faulty::{self, code_cache};
 
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03";
 
 fn runtime() -> Runtime {
-    Runtime::builder().code_cache(CodeCache::Off).build().unwrap()
+    Runtime::builder().code_cache(code_cache()).build().unwrap()
 }
 
 fn carrier(headers: &[(&str, &str)]) -> HashMap<String, String> {

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::thread;
 
-use spanbridge::{CodeCache, Limits, RouteSettings, Runtime};
+use spanbridge::{Limits, RouteSettings, Runtime};
 
+use crate::faulty::code_cache;
 use crate::spans::Recorder;
 use crate::tracer::message;
 
@@ -17,7 +18,7 @@ const MESSAGES: usize = 20;
 fn eight_threads_trace_every_message_with_an_id_of_its_own() {
     let sink = Arc::<Recorder>::default();
     let limits = Limits { instance_calls_max: 20, ..Limits::default() };
-    let builder = Runtime::builder().code_cache(CodeCache::Off).limits(limits);
+    let builder = Runtime::builder().code_cache(code_cache()).limits(limits);
     let runtime = builder.sink(sink.clone()).build().unwrap();
     let route = runtime.open_route(RouteSettings::new("nats")).unwrap();
     thread::scope(|scope| {
@@ -48,7 +49,7 @@ fn eight_threads_trace_every_message_with_an_id_of_its_own() {
 #[test]
 fn a_tracer_outlives_its_runtime_and_moves_to_another_thread() {
     let sink = Arc::<Recorder>::default();
-    let builder = Runtime::builder().code_cache(CodeCache::Off);
+    let builder = Runtime::builder().code_cache(code_cache());
     let runtime = builder.sink(sink.clone()).build().unwrap();
     let route = runtime.open_route(RouteSettings::new("nats")).unwrap();
     let mut tracer = runtime.tracer();

@@ -7,10 +7,11 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use spanbridge::metrics::Counters;
 use spanbridge::resource::{ResourceId, Resources};
 use spanbridge::{
-    Attribute, CodeCache, Delivery, Edit, Error, Limits, MessageBits, OpenSpan, Outcome, Publish,
+    Attribute, Delivery, Edit, Error, Limits, MessageBits, OpenSpan, Outcome, Publish,
     PublishBatch, RootSampler, Route, RouteSettings, Runtime, Settlement, SpanContext, VerdictBits,
 };
 
+use crate::faulty::code_cache;
 use crate::spans::{Recorder, trace_id};
 
 pub(crate) const START: u64 = 1_700_000_000_000_000_000;
@@ -50,7 +51,7 @@ fn delivery(route: Route, destination: &[u8]) -> Delivery<'_> {
 
 fn runtime(limits: Limits, seed: u64) -> (Runtime, Arc<Recorder>) {
     let sink = Arc::<Recorder>::default();
-    let builder = Runtime::builder().code_cache(CodeCache::Off).limits(limits).seed(seed);
+    let builder = Runtime::builder().code_cache(code_cache()).limits(limits).seed(seed);
     (builder.sink(sink.clone()).build().unwrap(), sink)
 }
 

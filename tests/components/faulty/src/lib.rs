@@ -88,6 +88,8 @@ fn zeros() -> Verdict {
 fn answer<'a>(words: impl Iterator<Item = &'a [u8]>) -> Answer {
     let mut answer = Answer { verdicts: Vec::new(), spans: 0, bytes: Vec::new() };
     for word in words {
+        // A subject may go on behind the word.
+        let word = word.split(|byte| *byte == b'.').next().unwrap_or_default();
         obey(word);
         let mut verdict = zeros();
         match word {

@@ -23,7 +23,7 @@ use spanbridge_wire::nats::Status;
 use spanbridge_wire::nats::jetstream::PublishAnswer;
 
 use super::limits::{AWAITED_AGE_MAX, AWAITED_BYTES_MAX, AWAITED_MAX, DETAIL_BYTES_MAX};
-use crate::open_spans::{Aged, Weigh};
+use crate::open_spans::{Aged, Weigh, has_room};
 
 /// The status of a request that nobody listens to.
 const NO_RESPONDERS: u16 = 503;
@@ -66,7 +66,7 @@ impl Awaited {
             give_up(&former, settle);
         }
         // Whatever is left over when the batch is full goes with the next publish.
-        while !settle.is_full() {
+        while has_room(settle) {
             let aged =
                 self.0.oldest_time().is_some_and(|at| now.saturating_sub(at) > AWAITED_AGE_MAX);
             let counter = if aged {

@@ -10,8 +10,9 @@
 //! A responder's answer on a subject outside of `_INBOX.>` ends the publish and is a message like
 //! any other, because its publisher's side is one as well.
 //!
-//! A consumer that acknowledges everything up to a message, or nothing at all, cannot be told from
-//! one that acknowledges each: the deliveries that it says nothing about grow old as `abandoned`.
+//! A consumer that acknowledges everything up to a message, or nothing at all (an ordered one), is
+//! not told from one that acknowledges each, because deliveries do not say it: those that it says
+//! nothing about grow old and end as `abandoned`.
 
 use spanbridge::{Attribute, Delivery, MessageBits, SpanContext};
 use spanbridge_wire::Step;
@@ -24,6 +25,7 @@ use super::limits::ANSWER_BYTES_MAX;
 use super::splice::{Marked, Skipped, Splicer};
 use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers};
 use super::subscriptions::Audience;
+use crate::open_spans::make_room;
 use crate::relay::Tools;
 
 impl State {
@@ -47,10 +49,18 @@ impl State {
                 BrokerFrame::Deliver(delivery) => {
                     self.read_delivery(decoder, rest, at, &delivery, call)
                 }
-                BrokerFrame::Info(json) if self.info(json.of(rest)) => {
-                    return Walk::stopped(input, Stop::Tls);
+                BrokerFrame::Info(json) => {
+                    self.info(json.of(rest));
+                    if self.tls_follows {
+                        return Walk::stopped(input, Stop::Tls);
+                    }
+                    Ok(PAYLOAD_PASSES)
                 }
-                _ => Ok(PAYLOAD_PASSES),
+                BrokerFrame::Payload(_)
+                | BrokerFrame::Ping
+                | BrokerFrame::Pong
+                | BrokerFrame::Ok
+                | BrokerFrame::Err(_) => Ok(PAYLOAD_PASSES),
             };
             match payload {
                 Ok(Step::Frame { len, .. }) => at += head + len,
@@ -211,11 +221,8 @@ impl State {
             if !marked.key.is_empty()
                 && let Some(span) = answer.open(marked.index)
             {
+                make_room(tracer, settle);
                 open_spans.attach(&self.keys[marked.key.clone()], span, now, settle);
-                if settle.is_full() {
-                    tracer.settle(settle);
-                    settle.clear();
-                }
             }
         }
         deliver.clear();

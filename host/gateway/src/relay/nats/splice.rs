@@ -73,6 +73,9 @@ impl<'a> Splicer<'a> {
         size_max: u64,
         shared: &NatsShared,
     ) -> Result<(), Skipped> {
+        if edits.is_empty() {
+            return Ok(());
+        }
         let bytes = self.bytes_of(marked);
         let message = &marked.message;
         with_header_edits(edits, &shared.names, |edits| {

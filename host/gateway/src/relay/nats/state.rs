@@ -15,6 +15,7 @@ use super::limits::{KEY_BYTES_KEPT_MAX, MARKED_KEPT_MAX, NAME_BYTES_MAX};
 use super::shared::NatsShared;
 use super::splice::Marked;
 use super::subscriptions::Subscriptions;
+use crate::open_spans::make_room;
 use crate::relay::Tools;
 
 /// Bytes of the numbers at the end of a delivery's key.
@@ -37,12 +38,10 @@ impl Call<'_> {
         settle.clear();
     }
 
-    /// Makes sure that one more span can be ended. Only a read that ends a thousand of them makes
+    /// Makes sure that one more span can be ended. Only a read that ends hundreds of them makes
     /// more than one call.
     pub(super) fn make_room(&mut self) {
-        if self.tools.settle.is_full() {
-            self.settle();
-        }
+        make_room(&mut self.tools.tracer, &mut self.tools.settle);
     }
 }
 
@@ -134,6 +133,8 @@ pub(super) struct State {
     broker_headers: bool,
     /// The largest message that the broker takes, header block included.
     pub(super) size_max: u64,
+    /// The broker asks for a TLS handshake.
+    pub(super) tls_follows: bool,
     pub(super) subscriptions: Subscriptions,
     pub(super) consumers: Consumers,
     pub(super) awaited: Awaited,
@@ -150,6 +151,7 @@ impl State {
             client_headers: false,
             broker_headers: false,
             size_max: u64::MAX,
+            tls_follows: false,
             subscriptions: Subscriptions::default(),
             consumers: Consumers::default(),
             awaited: Awaited::default(),
@@ -167,13 +169,13 @@ impl State {
         self.client_headers = connect.headers;
     }
 
-    /// `INFO`: at the start, and whenever something of it changes. Answers whether a TLS handshake
-    /// follows.
-    pub(super) fn info(&mut self, json: &[u8]) -> bool {
-        let Some(info) = Info::parse(json) else { return false };
+    /// `INFO`: at the start, and whenever something of it changes. What cannot be read changes
+    /// nothing.
+    pub(super) fn info(&mut self, json: &[u8]) {
+        let Some(info) = Info::parse(json) else { return };
         self.broker_headers = info.headers;
         self.size_max = info.max_payload.unwrap_or(u64::MAX);
-        info.tls_required
+        self.tls_follows = info.tls_required;
     }
 
     /// Answers whether a message of this session may have a header block. A broker refuses one from
