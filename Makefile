@@ -19,8 +19,7 @@ demo: ## installs what is missing, and shows one trace through a queue
 
 check: ## lints and tests with what is installed: what needs a missing broker says so and is skipped
 	tests/tools/lint.sh
-	cargo build --workspace --bins --tests
-	cargo test --workspace
+	tests/tools/cargo-test.sh
 
 test: ## installs what is missing, and runs everything CI runs
 	tests/tools/test.sh

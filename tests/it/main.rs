@@ -14,5 +14,6 @@ mod demo;
 mod faults;
 mod harness;
 mod nats;
+mod readme;
 mod tidy;
 mod traffic;

@@ -15,7 +15,8 @@ use crate::nats_server::Flavour;
 /// Debian's on `PATH`, or the current one in the project's Python environment.
 ///
 /// # Errors
-/// As [`found`].
+///
+/// When it is missing and `CI` is set; else a missing one is `None`, and said aloud.
 pub fn nats_server(flavour: Flavour) -> Result<Option<PathBuf>> {
     match flavour {
         Flavour::Debian => {
@@ -33,7 +34,8 @@ pub fn nats_server(flavour: Flavour) -> Result<Option<PathBuf>> {
 /// project's own environment.
 ///
 /// # Errors
-/// As [`found`].
+///
+/// When it is missing and `CI` is set; else a missing one is `None`, and said aloud.
 pub fn python() -> Result<Option<PathBuf>> {
     found("Python with the clients", "SPANBRIDGE_PYTHON", [venv("python3")])
 }

@@ -20,8 +20,6 @@ trap overall EXIT
 
 stage 'install' tests/tools/install.sh all
 stage 'lint' tests/tools/lint.sh
-# With the tests, so that the program is built with the features that they are built with.
-stage 'build' cargo build --workspace --bins --tests
-stage 'test' cargo test --workspace --quiet
+tests/tools/cargo-test.sh
 stage 'component' tests/tools/reproducible.sh
 stage 'fuzz' tests/fuzz/run.sh "$fuzz_seconds"

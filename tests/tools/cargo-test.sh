@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Builds what the tests run, and runs them: the program, and a component that misbehaves on demand.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+source tests/tools/say.sh
+
+# Where the runtime's own tests build it, too.
+faulty=${CARGO_TARGET_DIR:-target}/tmp/faulty
+
+# With the tests, so that the program is built with the features that they are built with.
+stage 'build' cargo build --workspace --bins --tests
+stage 'faulty component' cargo build --release --target wasm32-wasip2 --target-dir "$faulty" \
+  --manifest-path tests/components/faulty/Cargo.toml
+export SPANBRIDGE_FAULTY_COMPONENT=$(realpath "$faulty")/wasm32-wasip2/release/faulty.wasm
+stage 'test' cargo test --workspace --quiet
