@@ -15,7 +15,7 @@
 //! | `programs` | what `shop` and `billing` do, whatever carries the message |
 //! | `recorder` | spans of their own: the request, the query |
 //! | `in_memory`, `frame` | a queue of bytes, and the clients that trace it |
-//! | `broker`, `nats` | the same through a gateway and a NATS server, with clients that trace nothing |
+//! | `broker`, `nats` | the same through a gateway and a NATS server; its clients trace nothing |
 //! | `export` | out: to the picture, as JSON, to an OTLP receiver |
 //! | `trace`, `waterfall`, `terminal` | the picture |
 

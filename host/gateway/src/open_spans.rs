@@ -8,8 +8,8 @@
 //! ```
 //!
 //! One table, because clients settle on other connections than they read from. A key is what the
-//! broker calls the message, whoever settles it. The table is cut into shards so that threads seldom
-//! wait for each other; no lock is held while the component runs.
+//! broker calls the message, whoever settles it. The table is cut into shards so that threads
+//! seldom wait for each other; no lock is held while the component runs.
 //!
 //! A delivery without a span (it was not sampled) has an entry as well. Otherwise its settlement
 //! could not be told from one that nobody opened, and a consumer's unsettled messages could not be
@@ -120,9 +120,9 @@ impl Drop for UnsettledOne {
 impl OpenSpans {
     /// Makes an empty table.
     ///
-    /// Past `open_spans_max` deliveries, or a kibibyte for each, the one that was silent for longest
-    /// is given up; so is one that was silent for `open_span_age_max`. Work that takes longer says
-    /// so meanwhile (`+WPI`), which starts the age again.
+    /// Past `open_spans_max` deliveries, or a kibibyte for each, the one that was silent for
+    /// longest is given up; so is one that was silent for `open_span_age_max`. Work that takes
+    /// longer says so meanwhile (`+WPI`), which starts the age again.
     pub fn new(
         open_spans_max: usize,
         open_span_age_max: Duration,

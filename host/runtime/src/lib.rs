@@ -33,15 +33,15 @@
 //! /// Changes the headers as the component says.
 //! fn apply<'a>(headers: &mut Headers, fields: &Fields, edits: impl Iterator<Item = Edit<'a>>) {
 //!     for edit in edits {
-//!         let (Edit::SetHeader { field, key, .. } | Edit::RemoveHeader { field, key }) = edit else {
-//!             continue; // Only where a route has an envelope.
+//!         let (field, key, value) = match edit {
+//!             Edit::SetHeader { field, key, value } => (field, key, Some(value)),
+//!             Edit::RemoveHeader { field, key } => (field, key, None),
+//!             Edit::SpliceBody { .. } => continue, // Only where a route has an envelope.
 //!         };
 //!         let name = fields.name(field).unwrap_or_default();
 //!         let name = format!("{name}{}", String::from_utf8_lossy(key));
 //!         headers.retain(|(other, _)| !other.eq_ignore_ascii_case(&name));
-//!         if let Edit::SetHeader { value, .. } = edit {
-//!             headers.push((name, String::from_utf8_lossy(value).into_owned()));
-//!         }
+//!         headers.extend(value.map(|value| (name, String::from_utf8_lossy(value).into_owned())));
 //!     }
 //! }
 //!

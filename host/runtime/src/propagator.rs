@@ -1,9 +1,9 @@
 //! The component as a propagator of OpenTelemetry for Rust.
 //!
-//! What the API cannot hold travels beside it: whether a trace is a debug trace (B3, Jaeger) is kept
-//! as a value of its own in the `Context`. What the API refuses is lost: its `TraceState` takes no
-//! key of Level 2 that begins with a digit and has an `@` far into it, and its `Baggage` keeps no
-//! order and at most 64 members.
+//! What the API cannot hold travels beside it: whether a trace is a debug trace (B3, Jaeger), and
+//! whether the decision to sample was left to us (B3), are a value of their own in the `Context`.
+//! What the API refuses is lost: its `TraceState` takes fewer keys than Level 2 allows, and its
+//! `Baggage` keeps no order and at most 64 members.
 //!
 //! A component that fails extracts nothing and injects nothing; `propagations_failed` counts it.
 
