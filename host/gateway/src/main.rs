@@ -5,6 +5,7 @@
 
 use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -42,8 +43,9 @@ fn status(error: &anyhow::Error) -> u8 {
 fn gateway(args: &GatewayArgs) -> anyhow::Result<()> {
     let (settings, warnings) = env::Settings::read(&env::Env::from_process())?;
     log::start(args.log_format, settings.log_level);
-    env::Warning::report(&warnings, &Counters::default());
-    Ok(serve::serve(&args.config()?, &settings)?)
+    let counters = Arc::new(Counters::default());
+    env::Warning::report(&warnings, &counters);
+    Ok(serve::serve(&args.config()?, &settings, counters)?)
 }
 
 fn carriers(verb: Verb, args: &CarrierArgs) -> anyhow::Result<()> {

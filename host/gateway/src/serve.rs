@@ -33,8 +33,11 @@ pub enum ServeError {
 /// # Errors
 ///
 /// Fails when something cannot be started.
-pub fn serve(config: &Config, env: &env::Settings) -> Result<(), ServeError> {
-    let counters = Arc::new(Counters::default());
+pub fn serve(
+    config: &Config,
+    env: &env::Settings,
+    counters: Arc<Counters>,
+) -> Result<(), ServeError> {
     // Signals first: one that comes while the gateway starts must not be lost.
     let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let stop = {
