@@ -13,6 +13,7 @@ use crate::found::{Body, Found};
 use crate::id::SpanId;
 use crate::lineage::Lineage;
 use crate::member::{self, Value};
+use crate::protobuf::put;
 use crate::route::Route;
 use crate::tracestate::Tracestate;
 
@@ -103,7 +104,7 @@ fn tracestate(outgoing: &Outgoing<'_>) -> Vec<u8> {
     if outgoing.members.is_empty() {
         out.extend_from_slice(member::KEY);
         out.push(b'=');
-        out.extend_from_slice(value.as_bytes());
+        put(&mut out, value.as_bytes());
     } else {
         let others = Tracestate::parse([outgoing.members]);
         others.write_with(&mut out, member::KEY, value.as_bytes());

@@ -63,7 +63,6 @@ fn median_start(cache: Option<&std::path::Path>) -> anyhow::Result<Duration> {
 
 pub(crate) fn print(report: &mut Report) -> anyhow::Result<()> {
     let cache = std::env::temp_dir().join(format!("spanbridge-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&cache)?;
     let compiling = median_start(None)?;
     median_start(Some(&cache))?;
     let cached = median_start(Some(&cache));
