@@ -240,7 +240,7 @@ impl Deliver<'_> {
         let written =
             describe::describe(out, route, template, self.bits, parts, size, describe_more);
         let previous = self.previous().filter(|_| described.kind == Kind::Consumer);
-        let remote = self.found.remote.as_ref();
+        let remote = self.found.remote.as_deref();
         let links = links(out, route, lineage, remote, previous.as_ref());
         span::dropped(out, written.dropped, links);
         written.cut || written.dropped + links > 0

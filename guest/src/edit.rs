@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 
 use crate::bindings::exports::spanbridge::tracing::messaging::EditKind;
 use crate::field::Field;
-use crate::protobuf::put;
 
 fn head(kind: EditKind, field: u8, key: usize, value: usize, at: u32, remove: u32) -> [u8; 16] {
     let mut head = [0; 16];
@@ -22,18 +21,18 @@ fn head(kind: EditKind, field: u8, key: usize, value: usize, at: u32, remove: u3
 pub(crate) fn set(out: &mut Vec<u8>, field: Field, key: &[u8], value: &[u8]) {
     let head = head(EditKind::SetHeader, field as u8, key.len(), value.len(), 0, 0);
     out.extend_from_slice(&head);
-    put(out, key);
-    put(out, value);
+    out.extend_from_slice(key);
+    out.extend_from_slice(value);
 }
 
 /// Removes a header.
 pub(crate) fn remove(out: &mut Vec<u8>, field: Field, key: &[u8]) {
     out.extend_from_slice(&head(EditKind::RemoveHeader, field as u8, key.len(), 0, 0, 0));
-    put(out, key);
+    out.extend_from_slice(key);
 }
 
 /// Splices the body.
 pub(crate) fn splice(out: &mut Vec<u8>, at: u32, remove: u32, insert: &[u8]) {
     out.extend_from_slice(&head(EditKind::SpliceBody, 0, 0, insert.len(), at, remove));
-    put(out, insert);
+    out.extend_from_slice(insert);
 }

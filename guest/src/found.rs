@@ -1,6 +1,7 @@
 //! The context that a message brings, and what else its headers say about it.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::bindings::exports::spanbridge::tracing::messaging::{Attribute, Relation};
@@ -14,7 +15,8 @@ use crate::route::Route;
 
 /// What was found in a message.
 pub(crate) struct Found<'a> {
-    pub remote: Option<RemoteSpan<'a>>,
+    /// Boxed: most messages have none, and what is not there should not be moved about.
+    pub remote: Option<Box<RemoteSpan<'a>>>,
     /// The context was in the body.
     pub in_body: bool,
     /// Something looked like a context and could not be read.
@@ -28,9 +30,14 @@ pub(crate) struct Found<'a> {
 impl<'a> Found<'a> {
     /// Reads a carrier. A context in `body` counts only where no header has one.
     pub(crate) fn read(route: &Route, headers: &'a [Entry<'a>], body: &'a [Entry<'a>]) -> Self {
-        let in_headers = route.propagators.extract_span(Carrier::new(headers));
-        let in_body =
-            if body.is_empty() { None } else { route.propagators.extract_span(Carrier::new(body)) };
+        let extract = |entries: &'a [Entry<'a>]| {
+            if entries.is_empty() {
+                return None;
+            }
+            route.propagators.extract_span(Carrier::new(entries)).map(Box::new)
+        };
+        let in_headers = extract(headers);
+        let in_body = extract(body);
         let disagreed = matches!((&in_headers, &in_body),
             (Some(header), Some(body)) if header.parts != body.parts);
         let from_body = in_headers.is_none() && in_body.is_some();

@@ -13,7 +13,6 @@ use crate::found::{Body, Found};
 use crate::id::SpanId;
 use crate::lineage::Lineage;
 use crate::member::{self, Value};
-use crate::protobuf::put;
 use crate::route::Route;
 use crate::tracestate::Tracestate;
 
@@ -104,7 +103,7 @@ fn tracestate(outgoing: &Outgoing<'_>) -> Vec<u8> {
     if outgoing.members.is_empty() {
         out.extend_from_slice(member::KEY);
         out.push(b'=');
-        put(&mut out, value.as_bytes());
+        out.extend_from_slice(value.as_bytes());
     } else {
         let others = Tracestate::parse([outgoing.members]);
         others.write_with(&mut out, member::KEY, value.as_bytes());

@@ -8,39 +8,7 @@ use alloc::vec::Vec;
 /// The longest varint of a `u64`.
 const VARINT_BYTES_MAX: usize = 10;
 
-/// Appends bytes of a length that is known at run time only.
-///
-/// In the component a copy of such a length is a call into the host's library, which takes longer
-/// than the few bytes of a name or an id; so short ones are copied in pieces whose lengths are known
-/// to the compiler.
-#[inline]
-pub(crate) fn put(out: &mut Vec<u8>, bytes: &[u8]) {
-    /// From here on the call is worth it.
-    const SHORT_MAX: usize = 64;
-    if bytes.len() > SHORT_MAX {
-        out.extend_from_slice(bytes);
-        return;
-    }
-    out.reserve(SHORT_MAX);
-    let (pieces, mut rest) = bytes.as_chunks::<16>();
-    for piece in pieces {
-        out.extend_from_slice(piece);
-    }
-    if let Some((piece, behind)) = rest.split_first_chunk::<8>() {
-        out.extend_from_slice(piece);
-        rest = behind;
-    }
-    if let Some((piece, behind)) = rest.split_first_chunk::<4>() {
-        out.extend_from_slice(piece);
-        rest = behind;
-    }
-    for byte in rest {
-        out.push(*byte);
-    }
-}
-
 /// Writes a varint.
-#[inline]
 pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
     if value < 0x80 {
         out.push(value as u8);
@@ -66,7 +34,7 @@ pub(crate) const fn varint_len(value: u64) -> usize {
 pub(crate) fn bytes(out: &mut Vec<u8>, tag: u8, value: &[u8]) {
     out.push(tag);
     varint(out, value.len() as u64);
-    put(out, value);
+    out.extend_from_slice(value);
 }
 
 /// Writes a fixed64 field whose tag fits a byte.
@@ -107,16 +75,6 @@ pub(crate) fn nested(out: &mut Vec<u8>, tag: u8, write: impl FnOnce(&mut Vec<u8>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn put_appends_bytes_of_every_length() {
-        let bytes: Vec<u8> = (0..=200).collect();
-        for length in 0..bytes.len() {
-            let mut out = b"before".to_vec();
-            put(&mut out, &bytes[..length]);
-            assert_eq!(out, [b"before", &bytes[..length]].concat());
-        }
-    }
 
     #[test]
     fn varints_have_the_length_that_was_foretold() {

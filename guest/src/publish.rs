@@ -203,7 +203,7 @@ impl Publish<'_> {
         let written = describe::describe(out, route, template, self.bits, parts, size, |to| {
             describe::envelope(to, route, parts, self.body);
         });
-        let links = links(out, self.route, lineage, self.found.remote.as_ref(), None);
+        let links = links(out, self.route, lineage, self.found.remote.as_deref(), None);
         span::dropped(out, written.dropped, links);
         written.cut || written.dropped + links > 0
     }

@@ -12,7 +12,7 @@
 use alloc::vec::Vec;
 
 use crate::id::{SpanId, TraceFlags, TraceId};
-use crate::protobuf::{bytes, fixed64, nested, put, varint};
+use crate::protobuf::{bytes, fixed64, nested, varint};
 
 /// `ScopeSpans.spans`, field 2: what a span run consists of.
 const SPANS: u8 = 0x12;
@@ -94,8 +94,8 @@ pub(crate) fn head(out: &mut Vec<u8>, head: &Head<'_>) {
     }
     out.push(NAME);
     varint(out, (head.operation.len() + head.destination.len()) as u64);
-    put(out, head.operation.as_bytes());
-    put(out, head.destination.as_bytes());
+    out.extend_from_slice(head.operation.as_bytes());
+    out.extend_from_slice(head.destination.as_bytes());
     out.extend_from_slice(&[KIND, head.kind as u8]);
     out.extend_from_slice(&FLAGS);
     out.extend_from_slice(&flags.to_le_bytes());

@@ -25,6 +25,9 @@ pub struct Limits {
     pub batch_messages_max: usize,
     /// Arena bytes of one batch; what is added past it goes on untraced.
     pub batch_bytes_max: usize,
+    /// Processor time of the calls for one batch. The call is cut off at the first tick of 500 µs
+    /// after that; what the operating system takes away meanwhile is not counted.
+    pub batch_cpu_max: Duration,
 }
 
 impl Default for Limits {
@@ -49,6 +52,7 @@ impl Default for Limits {
             batch_messages_max: 1024,
             // Copying 2 MiB in takes 0.2 ms, a fifth of the deadline.
             batch_bytes_max: 2 << 20,
+            batch_cpu_max: CALL_CPU_MAX,
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::answer::Answer;
 use crate::breaker::Breaker;
 use crate::check::{self, Raw};
 use crate::instance::{Failure, Instance};
-use crate::limits::{CALL_CPU_MAX, ROUTES_OPENED_PER_CALL_MAX};
+use crate::limits::ROUTES_OPENED_PER_CALL_MAX;
 use crate::message::{Batch, Cut, DeliverBatch, PublishBatch};
 use crate::metrics::Counter;
 use crate::record::Record;
@@ -146,7 +146,7 @@ impl Tracer {
             return Attempt::Bypassed;
         };
         let running = caller.begin();
-        instance.begin(CALL_CPU_MAX);
+        instance.begin(self.shared.limits.batch_cpu_max);
         let result = instance
             .update(&self.shared.routes, ROUTES_OPENED_PER_CALL_MAX)
             .and_then(|()| calls(instance, &self.shared, &self.slots));

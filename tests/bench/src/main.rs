@@ -4,6 +4,8 @@
 //! put the context into the headers, hand the span to a queue that another thread empties. All run
 //! in one process, in turns, for many short rounds; the least of the rounds compares, the median
 //! tells what one may see. Nothing is dropped: each queue is emptied between rounds.
+//!
+//! `SPANBRIDGE_COMPONENT` names another component to measure than the one that is built in.
 
 mod candidates;
 mod fast;

@@ -10,8 +10,8 @@ use spanbridge::otlp::{
 };
 use spanbridge::resource::{ResourceId, Resources};
 use spanbridge::{
-    Attribute, Edit, Fields, MessageBits, Publish, PublishBatch, Route, RouteSettings, Runtime,
-    SpanContext, Tracer, env,
+    Attribute, ComponentSource, Edit, Fields, MessageBits, Publish, PublishBatch, Route,
+    RouteSettings, Runtime, SpanContext, Tracer, env,
 };
 
 use crate::candidates::Candidate;
@@ -53,10 +53,15 @@ impl Ours {
         let settings = PipelineSettings::new(&env::Bsp::default(), Duration::from_secs(1));
         let pipeline =
             Pipeline::start(settings, resources, Box::new(Forget), Arc::clone(&counters))?;
-        let runtime = Runtime::builder()
-            .sink(Arc::new(pipeline.sink()))
-            .counters(Arc::clone(&counters))
-            .build()?;
+        let component = std::env::var_os("SPANBRIDGE_COMPONENT");
+        let runtime =
+            Runtime::builder()
+                .component(component.map_or_else(ComponentSource::default, |path| {
+                    ComponentSource::Path(path.into())
+                }))
+                .sink(Arc::new(pipeline.sink()))
+                .counters(Arc::clone(&counters))
+                .build()?;
         let route = runtime.open_route(RouteSettings {
             server_address: SERVER.to_owned(),
             server_port: 4222,

@@ -123,8 +123,13 @@ impl Default for Options {
             header_case: HeaderCase::Lower,
             open_spans_max: 65_536,
             component: ComponentSource::default(),
-            // Which instance a thread gets must not depend on the thread that makes spare ones.
-            limits: Limits { spare_instances_max: 0, ..Limits::default() },
+            // Which instance a thread gets must not depend on the thread that makes spare ones, nor
+            // what it does on how busy the machine is.
+            limits: Limits {
+                spare_instances_max: 0,
+                batch_cpu_max: Duration::from_secs(10),
+                ..Limits::default()
+            },
         }
     }
 }

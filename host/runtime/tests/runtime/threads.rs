@@ -17,7 +17,8 @@ const MESSAGES: usize = 20;
 #[test]
 fn eight_threads_trace_every_message_with_an_id_of_its_own() {
     let sink = Arc::<Recorder>::default();
-    let limits = Limits { instance_calls_max: 20, ..Limits::default() };
+    let batch_cpu_max = std::time::Duration::from_secs(10);
+    let limits = Limits { instance_calls_max: 20, batch_cpu_max, ..Limits::default() };
     let builder = Runtime::builder().code_cache(code_cache()).limits(limits);
     let runtime = builder.sink(sink.clone()).build().unwrap();
     let route = runtime.open_route(RouteSettings::new("nats")).unwrap();
