@@ -8,6 +8,7 @@
 # What is found goes to artifacts/<target>/, what was learnt to corpus/<target>/.
 set -eu
 
+# FUZZ_RUNS=N makes N runs of each target instead, always the same ones.
 seconds=${1:?usage: run.sh SECONDS [target…]}
 shift
 cd "$(dirname "$0")"
@@ -28,10 +29,15 @@ export RUSTFLAGS
 cargo build --release --features libfuzzer --target "$triple"
 
 for target in "$@"; do
-    echo "fuzz: $target for $seconds s"
+    if [ -n "${FUZZ_RUNS-}" ]; then
+        bound="-runs=$FUZZ_RUNS -seed=1"
+    else
+        bound="-max_total_time=$seconds"
+    fi
+    echo "fuzz: $target $bound"
     mkdir -p "corpus/$target" "artifacts/$target"
     "${CARGO_TARGET_DIR:-target}/$triple/release/$target" \
-        -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -max_len=8192 \
+        $bound -timeout=5 -rss_limit_mb=1024 -max_len=8192 \
         -artifact_prefix="artifacts/$target/" -print_final_stats=1 -verbosity=0 \
         "corpus/$target" "seeds/$target"
 done

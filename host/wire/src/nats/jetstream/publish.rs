@@ -1,6 +1,7 @@
 //! Answers to a publish, and requests for deliveries.
 
 use crate::json::{self, Value};
+use crate::nats::ControlSubject;
 
 /// What a stream answers to a publish, on its reply subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,13 @@ pub struct PullSubject<'a> {
 
 impl<'a> PullSubject<'a> {
     /// Reads a subject. Answers `None` for every other subject.
+    ///
+    /// A domain named like another of JetStream's words (`ACK`) is taken for that word, as it is
+    /// everywhere else.
     pub fn parse(subject: &'a [u8]) -> Option<Self> {
+        if ControlSubject::of(subject) != Some(ControlSubject::JetStreamApi) {
+            return None;
+        }
         let mut tokens = subject.strip_prefix(b"$JS.")?.split(|&byte| byte == b'.');
         let domain = match tokens.next()? {
             b"API" => None,
@@ -155,6 +162,7 @@ mod tests {
             ("$JS.API.CONSUMER.MSG.NEXT.S.C.x", None),
             ("$JS.API.CONSUMER.INFO.S.C", None),
             ("$JS.ACK.CONSUMER.MSG.NEXT.S.C", None),
+            ("$JS.ACK.API.CONSUMER.MSG.NEXT.S.C", None),
             ("orders.API.CONSUMER.MSG.NEXT.S.C", None),
         ];
         for (subject, wanted) in table {
