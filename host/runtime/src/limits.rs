@@ -33,8 +33,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            // Twice what the component of this package sets apart for a call (4 MiB), its routes
-            // (1 MiB) and its stack (1 MiB). Only pages it touches are resident.
+            // More than twice what the component of this package sets apart for a call (4 MiB),
+            // its routes (1 MiB) and its stack (1 MiB). Only pages it touches are resident.
             instance_memory_bytes_max: 16 << 20,
             // A fresh instance costs 40 µs on another thread: nothing, spread over a million calls.
             // It bounds what a leak in a component can add up to.
@@ -43,12 +43,12 @@ impl Default for Limits {
             spare_instances_max: 2,
             // An open route takes 1.5 KiB of the component's 1 MiB.
             routes_max: 512,
-            // The gain of batching is spent at 64 (an eighth of the cost of single calls); this
-            // keeps the records of a call in the first-level cache.
+            // The gain of batching is spent at 64 (little more than half the cost of single
+            // calls); this keeps the records of a call in the first-level cache.
             messages_per_call_max: 256,
             // A read of 64 KiB from a peer, and bodies up to 256 KiB that wait to be whole.
             arena_bytes_max: 512 << 10,
-            // 0.25 µs each leaves a batch within a quarter of the deadline of one millisecond.
+            // At 0.6 µs each (see `tests/bench`) a batch takes two thirds of its deadline.
             batch_messages_max: 1024,
             // Copying 2 MiB in takes 0.2 ms, a fifth of the deadline.
             batch_bytes_max: 2 << 20,

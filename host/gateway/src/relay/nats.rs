@@ -74,8 +74,8 @@ impl NatsRelay {
         }
     }
 
-    /// Reads `input` and writes what it becomes, as many messages at a time as the component takes.
-    /// Answers how much of it went on, and whether that part was written or is to go on as it came.
+    /// Reads `input` and writes what it becomes. Answers how much of it went on, and whether that
+    /// part was written or is to go on as it came.
     fn relay(
         &mut self,
         from: Side,
@@ -84,26 +84,6 @@ impl NatsRelay {
         call: &mut Call<'_>,
         out: &mut Vec<u8>,
     ) -> (usize, Fed) {
-        let mut at = 0;
-        loop {
-            let rest = input.get(at..).unwrap_or_default();
-            let (done, fed, full) = self.relay_some(from, rest, always_write || at > 0, call, out);
-            at += done;
-            if !full {
-                return (at, fed);
-            }
-        }
-    }
-
-    /// The same for the messages of one call; the last answer is whether there may be more.
-    fn relay_some(
-        &mut self,
-        from: Side,
-        input: &[u8],
-        always_write: bool,
-        call: &mut Call<'_>,
-        out: &mut Vec<u8>,
-    ) -> (usize, Fed, bool) {
         let mut splicer = Splicer::new(input, out);
         let walk = match from {
             Side::Client => {
@@ -125,10 +105,10 @@ impl NatsRelay {
             self.go_raw(from, stop, call);
         }
         if !always_write && !splicer.changed() && walk.done == input.len() {
-            return (walk.done, Fed::Unchanged, false);
+            return (walk.done, Fed::Unchanged);
         }
         splicer.finish(walk.done);
-        (walk.done, Fed::Rewritten, walk.full)
+        (walk.done, Fed::Rewritten)
     }
 
     #[cold]

@@ -68,13 +68,14 @@ fn round(session: &mut Session, subject: &str, number: u64) {
 }
 
 #[test]
-fn more_messages_than_a_call_takes_are_traced_all_the_same() {
+fn more_messages_than_a_batch_takes_go_on_untraced() {
     let bed = Bed::new(1);
     let mut session = bed.connected();
-    let read: String = (0..5000).map(|n| publish(&format!("a.{n}"), "", None, "")).collect();
+    let read: String = (0..2000).map(|n| publish(&format!("a.{n}"), "", None, "")).collect();
     session.client(&read);
     let sent = crate::frames::operations(session.take_to_broker().as_bytes());
     let injected = sent.iter().filter(|operation| operation.traceparent.is_some()).count();
-    assert_eq!((sent.len(), injected, bed.spans().len()), (5000, 5000, 5000));
-    assert_eq!(bed.counters.messages_untraced.total(), 0);
+    let untraced = bed.counters.messages_untraced.total() as usize;
+    assert_eq!((sent.len(), injected + untraced, bed.spans().len()), (2000, 2000, injected));
+    assert!(bed.counters.messages_untraced.overflow.get() > 0);
 }

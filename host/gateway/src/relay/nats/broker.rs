@@ -21,7 +21,7 @@ use spanbridge_wire::nats::{self, BrokerDecoder, BrokerFrame, ControlSubject, Er
 
 use super::awaited::Answer;
 use super::client::MESSAGE_ID;
-use super::limits::{ANSWER_BYTES_MAX, MESSAGES_PER_CALL_MAX};
+use super::limits::ANSWER_BYTES_MAX;
 use super::splice::{Marked, Skipped, Splicer};
 use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers};
 use super::subscriptions::Audience;
@@ -38,9 +38,6 @@ impl State {
     ) -> Walk {
         let mut at = 0;
         loop {
-            if call.tools.deliver.len() >= MESSAGES_PER_CALL_MAX {
-                return Walk::full(at);
-            }
             let rest = input.get(at..).unwrap_or_default();
             let start = *decoder;
             let (frame, head) = match decoder.next(rest) {

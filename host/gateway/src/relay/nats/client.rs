@@ -14,7 +14,7 @@ use spanbridge_wire::Step;
 use spanbridge_wire::nats::jetstream::PullSubject;
 use spanbridge_wire::nats::{ClientDecoder, ClientFrame, ControlSubject, Error, Message};
 
-use super::limits::{ACK_BYTES_MAX, MESSAGES_PER_CALL_MAX};
+use super::limits::ACK_BYTES_MAX;
 use super::splice::{Marked, Skipped, Splicer};
 use super::state::{Block, Call, PAYLOAD_PASSES, State, Walk, add_headers};
 use crate::open_spans::make_room;
@@ -33,9 +33,6 @@ impl State {
     ) -> Walk {
         let mut at = 0;
         loop {
-            if call.tools.publish.len() >= MESSAGES_PER_CALL_MAX {
-                return Walk::full(at);
-            }
             let rest = input.get(at..).unwrap_or_default();
             let start = *decoder;
             let (frame, head) = match decoder.next(rest) {

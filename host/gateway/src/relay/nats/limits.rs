@@ -53,7 +53,3 @@ pub(super) const KEY_BYTES_KEPT_MAX: usize = 1024;
 
 /// Time between two log lines about sessions that cannot be read, in nanoseconds: ten seconds.
 pub(super) const LOG_INTERVAL: u64 = 10 * 1_000_000_000;
-
-/// Messages handed to the component at a time. A read of tiny messages holds thousands of them,
-/// which would overrun the deadline of one call; this many take a quarter of it.
-pub(super) const MESSAGES_PER_CALL_MAX: usize = 512;

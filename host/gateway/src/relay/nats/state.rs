@@ -50,8 +50,6 @@ impl Call<'_> {
 pub(super) struct Walk {
     /// So many bytes go on now; the rest is held.
     pub(super) done: usize,
-    /// There may be more to understand, once the messages so far have been handed on.
-    pub(super) full: bool,
     /// From there on, nothing of the session is read any more.
     pub(super) stop: Option<Stop>,
 }
@@ -68,17 +66,12 @@ pub(super) enum Stop {
 impl Walk {
     /// The rest is held until more of it comes.
     pub(super) const fn until(done: usize) -> Self {
-        Self { done, full: false, stop: None }
-    }
-
-    /// A call of the component is full; the rest is for the next one.
-    pub(super) const fn full(done: usize) -> Self {
-        Self { done, full: true, stop: None }
+        Self { done, stop: None }
     }
 
     /// Everything goes on, and nothing is read any more.
     pub(super) fn stopped(input: &[u8], stop: impl Into<Stop>) -> Self {
-        Self { done: input.len(), full: false, stop: Some(stop.into()) }
+        Self { done: input.len(), stop: Some(stop.into()) }
     }
 }
 
