@@ -11,7 +11,7 @@ use crate::bindings::wasi::random::random::get_random_u64;
 use crate::carry;
 use crate::component::Component;
 
-/// The target leaves comparing and copying memory to its C library.
+// The target leaves comparing and copying memory to its C library.
 #[link(name = "c")]
 unsafe extern "C" {}
 

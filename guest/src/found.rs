@@ -15,8 +15,7 @@ use crate::route::Route;
 
 /// What was found in a message.
 pub(crate) struct Found<'a> {
-    /// Boxed: most messages have none, and what is not there should not be moved about.
-    pub remote: Option<Box<RemoteSpan<'a>>>,
+    pub remote: Option<RemoteSpan<'a>>,
     /// The context was in the body.
     pub in_body: bool,
     /// Something looked like a context and could not be read.
@@ -34,7 +33,7 @@ impl<'a> Found<'a> {
             if entries.is_empty() {
                 return None;
             }
-            route.propagators.extract_span(Carrier::new(entries)).map(Box::new)
+            route.propagators.extract_span(Carrier::new(entries))
         };
         let in_headers = extract(headers);
         let in_body = extract(body);
@@ -68,7 +67,8 @@ type Text<'a> = Cow<'a, [u8]>;
 
 /// A body's envelope: the scan, and its entries as a carrier wants them.
 pub(crate) struct Body<'a> {
-    pub scan: Option<envelope::Found<'a>>,
+    /// Boxed: most routes have none, and what is not there should not be moved about.
+    pub scan: Option<Box<envelope::Found<'a>>>,
     entries: Vec<(Text<'a>, Text<'a>)>,
 }
 
@@ -77,14 +77,15 @@ impl<'a> Body<'a> {
     pub(crate) fn read(envelope: Option<&'a Envelope>, body: &'a [u8]) -> Self {
         let scan = envelope
             .filter(|_| !body.is_empty())
-            .and_then(|envelope| envelope.scan(body, envelope::BODY_BYTES_MAX));
+            .and_then(|envelope| envelope.scan(body, envelope::BODY_BYTES_MAX))
+            .map(Box::new);
         let entries = scan.as_ref().map(|found| found.entries().collect()).unwrap_or_default();
         Self { scan, entries }
     }
 
     /// What the envelope calls the message; empty where it does not say.
     pub(crate) fn key(&self) -> &[u8] {
-        self.scan.as_ref().map(envelope::Found::key).unwrap_or_default()
+        self.scan.as_deref().map(envelope::Found::key).unwrap_or_default()
     }
 
     /// Fills in what the host could not know: the message's id.
