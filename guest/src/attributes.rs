@@ -56,7 +56,7 @@ impl Key {
     }
 
     /// What comes before a value whose encoding takes `any_len` bytes, up to that length.
-    #[inline]
+    #[inline(always)]
     fn write(&self, out: &mut Vec<u8>, any_len: usize) {
         if any_len > SHORT_VALUE_MAX + 2 {
             return self.write_long(out, any_len);

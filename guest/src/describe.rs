@@ -84,6 +84,9 @@ pub(crate) fn describe(
 
 /// Writes what the envelope says of the message, where the host does not say it itself.
 pub(crate) fn envelope(to: &mut Attributes<'_>, route: &Route, parts: &Parts<'_>, body: &Body<'_>) {
+    if body.scan.is_none() {
+        return;
+    }
     for (attribute, value) in body.attributes().filter(|(_, value)| !value.is_empty()) {
         let attribute = attribute as u8;
         if attributes(parts.attributes).all(|(told, _)| told != attribute) {

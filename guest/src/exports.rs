@@ -17,7 +17,12 @@ unsafe extern "C" {}
 
 struct Exports;
 
-crate::bindings::export!(Exports with_types_in crate::bindings);
+#[expect(unreachable_pub, reason = "generated")]
+mod glue {
+    use super::Exports;
+
+    crate::bindings::export!(Exports with_types_in crate::bindings);
+}
 
 struct Instance(UnsafeCell<Option<Component>>);
 

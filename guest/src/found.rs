@@ -29,6 +29,10 @@ pub(crate) struct Found<'a> {
 impl<'a> Found<'a> {
     /// Reads a carrier. A context in `body` counts only where no header has one.
     pub(crate) fn read(route: &Route, headers: &'a [Entry<'a>], body: &'a [Entry<'a>]) -> Self {
+        if headers.is_empty() && body.is_empty() {
+            let (remote, own_time_ms) = (None, None);
+            return Self { remote, in_body: false, invalid: false, disagreed: false, own_time_ms };
+        }
         let extract = |entries: &'a [Entry<'a>]| {
             if entries.is_empty() {
                 return None;
@@ -75,6 +79,9 @@ pub(crate) struct Body<'a> {
 impl<'a> Body<'a> {
     /// Reads a body if the route asks for it and the host handed one in.
     pub(crate) fn read(envelope: Option<&'a Envelope>, body: &'a [u8]) -> Self {
+        if envelope.is_none() {
+            return Self { scan: None, entries: Vec::new() };
+        }
         let scan = envelope
             .filter(|_| !body.is_empty())
             .and_then(|envelope| envelope.scan(body, envelope::BODY_BYTES_MAX))

@@ -41,8 +41,8 @@ fn put_words<const WORD: usize>(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// Writes a varint.
-#[inline]
+/// Writes a varint. Nearly all are a single byte: only that is worth a copy at each place.
+#[inline(always)]
 pub(crate) fn varint(out: &mut Vec<u8>, value: u64) {
     if value < 0x80 {
         out.push(value as u8);

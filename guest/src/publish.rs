@@ -223,6 +223,9 @@ pub(crate) fn links(
     remote: Option<&RemoteSpan<'_>>,
     previous: Option<&Pointer<'_>>,
 ) -> u32 {
+    if !lineage.is_linked() && previous.is_none() {
+        return 0;
+    }
     let mut left = route.link_count_max;
     let mut dropped = 0;
     let mut tracestate = Vec::new();

@@ -5,18 +5,24 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Answers the bytes if they are UTF-8; else with U+FFFD in place of what is not.
-#[inline]
+#[inline(always)]
 pub(crate) fn utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
     if is_ascii(bytes) || core::str::from_utf8(bytes).is_ok() {
         return Cow::Borrowed(bytes);
     }
-    Cow::Owned(String::from_utf8_lossy(bytes).into_owned().into_bytes())
+    Cow::Owned(replaced(bytes))
+}
+
+#[cold]
+fn replaced(bytes: &[u8]) -> Vec<u8> {
+    String::from_utf8_lossy(bytes).into_owned().into_bytes()
 }
 
 /// Names and ids are short and nearly always ASCII: words of eight bytes, whatever a pointer's size.
-#[inline]
+#[inline(always)]
 fn is_ascii(bytes: &[u8]) -> bool {
     const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
     let (words, rest) = bytes.as_chunks();
