@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use spanbridge::metrics::Counters;
-use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement, SpanContext, Tracer};
+use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement, SpanContext};
 
 use crate::relay::Tools;
 
@@ -40,22 +40,9 @@ const SHARDS: usize = 64;
 /// rest is for those with much baggage or many attributes.
 const BYTES_PER_OPEN_SPAN: usize = 1024;
 
-/// Spans that are ended in one call where no message waits for it. Four calls may then take the
-/// time that one could; on a slow machine a call of all of them would be cut off.
-const SETTLED_PER_CALL_MAX: usize = 256;
-
-/// Answers whether one more span can be ended with this batch.
-pub(crate) fn has_room(settle: &SettleBatch) -> bool {
-    settle.len() < SETTLED_PER_CALL_MAX && !settle.is_full()
-}
-
-/// Makes sure that one more span can be ended.
-pub(crate) fn make_room(tracer: &mut Tracer, settle: &mut SettleBatch) {
-    if !has_room(settle) {
-        tracer.settle(settle);
-        settle.clear();
-    }
-}
+/// Deliveries that a sweep gives up before the sessions of its thread get their turn: as many
+/// spans as a batch of messages has at most.
+const SWEPT_PER_TURN_MAX: usize = 1024;
 
 /// The table. Shared by all sessions of a process.
 #[derive(Debug)]
@@ -233,20 +220,29 @@ impl OpenSpans {
         self.change(self.shard_of(key), |shard| shard.touch(key, now).map(|_| ()));
     }
 
-    /// Gives up what was silent for too long. Call it about once a second.
-    pub fn sweep(&self, now: u64, tools: &mut Tools) {
-        let aged = self.end_older_than(now.saturating_sub(self.age_max), now, tools);
+    /// Gives up what was silent for too long. Call it about once a second, and again after the
+    /// thread's sessions had their turn while the answer is that there may be more.
+    pub fn sweep(&self, now: u64, tools: &mut Tools) -> bool {
+        let time = now.saturating_sub(self.age_max);
+        let (aged, more) = self.end_older_than(time, now, SWEPT_PER_TURN_MAX, tools);
         self.counters.open_spans_evicted.age.add(aged);
+        more
     }
 
     /// Ends everything as `abandoned`: the process ends.
     pub fn drain(&self, now: u64, tools: &mut Tools) {
-        self.end_older_than(u64::MAX, now, tools);
+        self.end_older_than(u64::MAX, now, usize::MAX, tools);
     }
 
-    /// Answers how many spans were ended.
-    fn end_older_than(&self, time: u64, now: u64, tools: &mut Tools) -> u64 {
-        let Tools { tracer, settle, .. } = tools;
+    /// Gives up so many deliveries at most. Answers how many spans that ended, and whether there
+    /// may be more of them.
+    fn end_older_than(
+        &self,
+        time: u64,
+        now: u64,
+        mut count_left: usize,
+        tools: &mut Tools,
+    ) -> (u64, bool) {
         let mut ended = 0;
         for shard in &self.shards {
             // The lock is held for one entry at a time: sessions work meanwhile.
@@ -254,24 +250,24 @@ impl OpenSpans {
                 let is_older = shard.oldest_time().is_some_and(|oldest| oldest < time);
                 is_older.then(|| shard.pop_oldest()).flatten()
             };
-            while let Some((at, attempt)) = self.change(shard, pop) {
+            while count_left > 0 {
+                let Some((at, attempt)) = self.change(shard, pop) else { break };
+                count_left -= 1;
                 if let Some(span) = attempt.span {
                     ended += 1;
-                    make_room(tracer, settle);
+                    tools.make_room();
                     // A clock that was set back must not end a span in the future.
-                    abandon(&span, at.min(now), settle);
+                    abandon(&span, at.min(now), &mut tools.settle);
                 }
             }
         }
-        tracer.settle(settle);
-        settle.clear();
-        ended
+        tools.settle_ended();
+        (ended, count_left == 0)
     }
 
     /// Gives up the oldest deliveries of a shard until all bounds are kept.
     fn evict(&self, shard: &Mutex<Shard>, settle: &mut SettleBatch) {
-        // Whatever is left over when the batch is full goes with the next delivery.
-        while has_room(settle) {
+        loop {
             let evicted = &self.counters.open_spans_evicted;
             let counter = if self.count.load(Ordering::Relaxed) > self.count_max {
                 &evicted.count

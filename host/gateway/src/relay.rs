@@ -56,7 +56,7 @@ pub struct Tools {
     pub publish: PublishBatch,
     /// Emptied by whoever fills it.
     pub deliver: DeliverBatch,
-    /// Emptied by whoever fills it.
+    /// Spans that have ended; emptied by [`Tools::settle_ended`].
     pub settle: SettleBatch,
     /// The open spans of the process.
     pub open_spans: Arc<OpenSpans>,
@@ -76,6 +76,24 @@ impl Tools {
             counters: Arc::clone(runtime.counters()),
         }
     }
+
+    /// Hands the spans that have ended to the component. Called when no message waits: after what
+    /// ended them has been written.
+    ///
+    /// One call takes as many as one message's batch could, each under a deadline of its own; when
+    /// one fails, the rest are lost and counted. So a component that loops costs a read one
+    /// deadline before its bytes are written and one behind that.
+    pub fn settle_ended(&mut self) {
+        self.tracer.settle(&self.settle);
+        self.settle.clear();
+    }
+
+    /// Makes sure that one more span can be ended, where no message waits.
+    pub(crate) fn make_room(&mut self) {
+        if self.settle.is_full() {
+            self.settle_ended();
+        }
+    }
 }
 
 /// One protocol's logic for one session.
@@ -85,6 +103,9 @@ pub trait Relay: std::fmt::Debug {
     /// Appends to `out` what is to be written to the other side, unless that is exactly `bytes`.
     /// Every byte that is fed goes on, in order, at the latest with `end`; a byte that need not
     /// change goes on as it came. `now` is nanoseconds since the Unix epoch.
+    ///
+    /// Spans that end with these bytes are left in `tools` for [`Tools::settle_ended`], which is
+    /// called once the output is written.
     fn feed(
         &mut self,
         from: Side,

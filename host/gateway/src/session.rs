@@ -164,6 +164,8 @@ impl Session {
             let written = poll_write(to, out, cx).map_err(|error| (to_by, error))?;
             direction.keep(&out[written..]);
             bench.out.shrink_to(OUT_BYTES_KEPT_MAX);
+            // Not before: no message waits for the end of a span.
+            bench.tools.settle_ended();
         }
         cx.waker().wake_by_ref();
         Poll::Pending

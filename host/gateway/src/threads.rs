@@ -168,8 +168,14 @@ async fn sweep(bench: Rc<RefCell<Bench>>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let bench = &mut *bench.borrow_mut();
-        let open_spans = Arc::clone(&bench.tools.open_spans);
-        open_spans.sweep(now(), &mut bench.tools);
+        while sweep_once(&mut bench.borrow_mut().tools) {
+            tokio::task::yield_now().await;
+        }
     }
+}
+
+/// Answers whether there may be more to sweep.
+fn sweep_once(tools: &mut Tools) -> bool {
+    let open_spans = Arc::clone(&tools.open_spans);
+    open_spans.sweep(now(), tools)
 }

@@ -98,9 +98,6 @@ impl NatsRelay {
             }
         };
         self.state.forget_read();
-        if !call.tools.settle.is_empty() {
-            call.settle();
-        }
         if let Some(stop) = walk.stop {
             self.go_raw(from, stop, call);
         }
@@ -172,15 +169,13 @@ impl Relay for NatsRelay {
         out.append(self.held(from));
     }
 
-    fn close(&mut self, now: u64, tools: &mut Tools) {
-        let shared = Arc::clone(&self.shared);
-        let mut call = Call { shared: &shared, tools, now };
+    fn close(&mut self, _: u64, tools: &mut Tools) {
         while let Some(span) = self.state.awaited.pop() {
-            call.make_room();
-            call.tools.counters.publishes_unanswered.closed.add(1);
-            awaited::give_up(&span, &mut call.tools.settle);
+            tools.make_room();
+            tools.counters.publishes_unanswered.closed.add(1);
+            awaited::give_up(&span, &mut tools.settle);
         }
-        call.settle();
+        tools.settle_ended();
     }
 
     fn is_at_boundary(&self, from: Side) -> bool {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use spanbridge::{ComponentSource, Limits};
+use spanbridge_gateway::relay::Side;
 
 use crate::frames::{StreamMessage, acknowledge, deliver, deliver_from_stream, publish};
 use crate::harness::{Bed, Options, START, Session};
@@ -65,6 +66,65 @@ fn round(session: &mut Session, subject: &str, number: u64) {
     let sent = acknowledge(&message, "+ACK");
     session.client(&sent);
     assert_eq!(session.take_to_broker(), sent);
+}
+
+#[test]
+fn a_settlement_that_fails_is_asked_for_behind_the_write_and_once_a_read() {
+    // As many as a read of 64 KiB has of the shortest acknowledgements, and then some.
+    const COUNT: u64 = 3000;
+    for fault in ["trap", "loop"] {
+        settle_badly(fault, COUNT);
+    }
+}
+
+fn settle_badly(fault: &str, count: u64) {
+    let component = ComponentSource::Bytes(faulty());
+    // A tenth of a second: on a busy machine nothing else takes as long.
+    let batch_cpu_max = std::time::Duration::from_millis(100);
+    let limits = Limits { batch_cpu_max, ..Limits::default() };
+    let bed = Bed::with(1, Options { component, limits, ..Options::default() });
+    let mut session = bed.connected();
+    let message = |sequence| StreamMessage {
+        subject: "open".into(),
+        sequence,
+        attempt: 1,
+        stored: START,
+    };
+    for sequence in 0..count {
+        session.broker(deliver_from_stream(&message(sequence), None));
+    }
+    session.take_to_client();
+    let failures = &bed.counters.component_failures;
+    assert_eq!((failures.total(), bed.open_spans.len()), (0, count as usize));
+
+    let acks: String = (0..count).map(|n| acknowledge(&message(n), &format!("+TERM {fault}"))).collect();
+    session.feed_only(Side::Client, acks.as_bytes());
+    assert_eq!(session.take_to_broker(), acks);
+    assert_eq!(failures.total(), 0, "the component is not called before the bytes are out");
+    assert!(bed.open_spans.is_empty());
+    session.tools.settle_ended();
+    assert_eq!(failures.total(), 1, "the rest of what the read ended is given up");
+    assert_eq!(bed.counters.settlements_lost.failed.get(), count);
+}
+
+#[test]
+fn what_one_read_ends_past_the_bound_of_a_batch_is_lost_and_counted() {
+    let limits = Limits { settlements_max: 10, ..Options::default().limits };
+    let bed = Bed::with(1, Options { limits, ..Options::default() });
+    let mut session = bed.connected();
+    let message = |sequence| StreamMessage {
+        subject: "orders.new".into(),
+        sequence,
+        attempt: 1,
+        stored: START,
+    };
+    for sequence in 0..12 {
+        session.broker(deliver_from_stream(&message(sequence), None));
+    }
+    session.client((0..12).map(|n| acknowledge(&message(n), "+ACK")).collect::<String>());
+    assert_eq!(bed.spans().len(), 10);
+    assert_eq!(bed.counters.settlements_lost.overflow.get(), 2);
+    assert!(bed.open_spans.is_empty());
 }
 
 #[test]

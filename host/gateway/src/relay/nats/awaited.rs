@@ -22,8 +22,10 @@ use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement};
 use spanbridge_wire::nats::Status;
 use spanbridge_wire::nats::jetstream::PublishAnswer;
 
-use super::limits::{AWAITED_AGE_MAX, AWAITED_BYTES_MAX, AWAITED_MAX, DETAIL_BYTES_MAX};
-use crate::open_spans::{Aged, Weigh, has_room};
+use super::limits::{
+    AGED_PER_READ_MAX, AWAITED_AGE_MAX, AWAITED_BYTES_MAX, AWAITED_MAX, DETAIL_BYTES_MAX,
+};
+use crate::open_spans::{Aged, Weigh};
 
 /// The status of a request that nobody listens to.
 const NO_RESPONDERS: u16 = 503;
@@ -65,10 +67,10 @@ impl Awaited {
             unanswered.count.add(1);
             give_up(&former, settle);
         }
-        // Whatever is left over when the batch is full goes with the next publish.
-        while has_room(settle) {
-            let aged =
-                self.0.oldest_time().is_some_and(|at| now.saturating_sub(at) > AWAITED_AGE_MAX);
+        loop {
+            // Those that are left over go with the next read's publishes.
+            let aged = settle.len() < AGED_PER_READ_MAX
+                && self.0.oldest_time().is_some_and(|at| now.saturating_sub(at) > AWAITED_AGE_MAX);
             let counter = if aged {
                 &unanswered.age
             } else if self.0.len() > AWAITED_MAX {

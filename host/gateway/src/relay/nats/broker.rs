@@ -25,7 +25,6 @@ use super::limits::ANSWER_BYTES_MAX;
 use super::splice::{Marked, Skipped, Splicer};
 use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers};
 use super::subscriptions::Audience;
-use crate::open_spans::make_room;
 use crate::relay::Tools;
 
 impl State {
@@ -105,7 +104,6 @@ impl State {
                 }
             };
             is_message = matches!(answer, Answer::Responder);
-            call.make_room();
             self.awaited.answer(subject, answer, call.now, &mut call.tools.settle);
         }
         if is_message && ControlSubject::of(subject).is_none() {
@@ -127,7 +125,6 @@ impl State {
         ack: &AckSubject<'_>,
         call: &mut Call<'_>,
     ) {
-        call.make_room();
         let range = self.push_key(ack);
         let key = &self.keys[range.clone()];
         let (requested, unsettled) = self.consumers.deliver(Self::consumer_of(key), call.now);
@@ -221,7 +218,6 @@ impl State {
             if !marked.key.is_empty()
                 && let Some(span) = answer.open(marked.index)
             {
-                make_room(tracer, settle);
                 open_spans.attach(&self.keys[marked.key.clone()], span, now, settle);
             }
         }

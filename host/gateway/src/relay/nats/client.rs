@@ -17,7 +17,6 @@ use spanbridge_wire::nats::{ClientDecoder, ClientFrame, ControlSubject, Error, M
 use super::limits::ACK_BYTES_MAX;
 use super::splice::{Marked, Skipped, Splicer};
 use super::state::{Block, Call, PAYLOAD_PASSES, State, Walk, add_headers};
-use crate::open_spans::make_room;
 use crate::relay::Tools;
 
 /// The header by which a stream knows a message again.
@@ -161,7 +160,6 @@ impl State {
             let Some(reply) = marked.message.reply else { continue };
             if let Some(span) = answer.open(marked.index) {
                 let reply = reply.of(splicer.bytes_of(marked));
-                make_room(tracer, settle);
                 self.awaited.insert(reply, span, now, counters, settle);
             }
         }

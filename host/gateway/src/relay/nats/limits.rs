@@ -44,6 +44,10 @@ pub(super) const AWAITED_BYTES_MAX: usize = 4 << 20;
 /// How long they wait, in nanoseconds: a minute. Client libraries give up after two to ten seconds.
 pub(super) const AWAITED_AGE_MAX: u64 = 60 * 1_000_000_000;
 
+/// Publishes that have waited for too long and end with one read: what one call of the component
+/// takes. All of a session at once would fill the batch that the read itself needs.
+pub(super) const AGED_PER_READ_MAX: usize = 256;
+
 /// Places that a session keeps for messages of one read: what an ordinary session needs. A busy one
 /// allocates once a read for more, which is nothing beside its messages.
 pub(super) const MARKED_KEPT_MAX: usize = 16;

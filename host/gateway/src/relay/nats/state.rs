@@ -15,7 +15,6 @@ use super::limits::{KEY_BYTES_KEPT_MAX, MARKED_KEPT_MAX, NAME_BYTES_MAX};
 use super::shared::NatsShared;
 use super::splice::Marked;
 use super::subscriptions::Subscriptions;
-use crate::open_spans::make_room;
 use crate::relay::Tools;
 
 /// Bytes of the numbers at the end of a delivery's key.
@@ -28,21 +27,6 @@ pub(super) struct Call<'a> {
     pub(super) tools: &'a mut Tools,
     /// Nanoseconds since the Unix epoch.
     pub(super) now: u64,
-}
-
-impl Call<'_> {
-    /// Hands the ended spans to the component.
-    pub(super) fn settle(&mut self) {
-        let Tools { tracer, settle, .. } = &mut *self.tools;
-        tracer.settle(settle);
-        settle.clear();
-    }
-
-    /// Makes sure that one more span can be ended. Only a read that ends hundreds of them makes
-    /// more than one call.
-    pub(super) fn make_room(&mut self) {
-        make_room(&mut self.tools.tracer, &mut self.tools.settle);
-    }
 }
 
 /// How far one read was understood.
@@ -240,7 +224,6 @@ impl State {
                 Settlement { detail: reason, ..Settlement::new(Outcome::Term, now) }
             }
         };
-        call.make_room();
         call.tools.open_spans.settle(key, &end, &mut call.tools.settle);
         if matches!(ack, Ack::DoneAndNext) {
             self.consumers.pull(Self::consumer_of(key), now);
