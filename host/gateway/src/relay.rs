@@ -7,6 +7,7 @@
 //!
 //! A relay is fed what was read and says what to write to the other side. It looks at the ends of
 //! frames, collects all complete messages of one read into one call of the component, and splices.
+//! Messages past what one call takes wait until those before them have been written.
 //! What it does not understand goes on as it came: after the first byte that it cannot read, a
 //! relay stops looking at the session and forwards everything.
 
@@ -45,6 +46,9 @@ pub enum Fed {
     Unchanged,
     /// What was appended to the output; nothing, if a frame's beginning is being held.
     Rewritten,
+    /// What was appended to the output, and more of what was fed is to come: write it, then feed
+    /// again, with no bytes. So no message waits for more than one call of the component.
+    Partly,
 }
 
 /// What a calling thread owns and lends to its relays, one call at a time.

@@ -92,8 +92,7 @@ impl Tracer {
         for (range, arena) in calls(&batch.cuts, batch.len(), batch.arena.len()) {
             let left = (batch.len() - range.start) as u64;
             let settled = self.attempt(|instance, shared, _| {
-                let (records, resources) =
-                    (&batch.records[range.clone()], &batch.resources[range]);
+                let (records, resources) = (&batch.records[range.clone()], &batch.resources[range]);
                 let run = instance.settle(records, &batch.arena[arena])?;
                 let taken = check::take_settled(run, resources, &*shared.sink);
                 taken.map_err(|_| Failure::Answer)

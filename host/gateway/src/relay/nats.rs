@@ -105,7 +105,7 @@ impl NatsRelay {
             return (walk.done, Fed::Unchanged);
         }
         splicer.finish(walk.done);
-        (walk.done, Fed::Rewritten)
+        (walk.done, if walk.full { Fed::Partly } else { Fed::Rewritten })
     }
 
     #[cold]

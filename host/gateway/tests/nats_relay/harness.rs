@@ -168,6 +168,7 @@ impl Bed {
             to_broker: Vec::new(),
             to_client: Vec::new(),
             unchanged: true,
+            writes: 0,
         }
     }
 
@@ -204,6 +205,8 @@ pub(crate) struct Session {
     pub(crate) to_client: Vec<u8>,
     /// Every read so far went on as it came.
     pub(crate) unchanged: bool,
+    /// Writes so far.
+    pub(crate) writes: usize,
 }
 
 impl Session {
@@ -225,17 +228,24 @@ impl Session {
 
     /// One read; the spans that it ends are not handed to the component yet.
     pub(crate) fn feed_only(&mut self, from: Side, bytes: &[u8]) {
-        let mut out = Vec::new();
-        let fed = self.relay.feed(from, bytes, self.now, &mut self.tools, &mut out);
-        match fed {
-            Fed::Unchanged => {
+        let mut bytes = bytes;
+        loop {
+            let mut out = Vec::new();
+            let fed = self.relay.feed(from, bytes, self.now, &mut self.tools, &mut out);
+            if fed == Fed::Unchanged {
                 assert!(out.is_empty(), "nothing is written of what is unchanged");
                 out.extend_from_slice(bytes);
             }
-            Fed::Rewritten => self.unchanged = false,
+            self.unchanged &= fed == Fed::Unchanged;
+            self.other_end(from).extend_from_slice(&out);
+            self.writes += 1;
+            assert!(self.tools.publish.is_empty() && self.tools.deliver.is_empty());
+            if fed != Fed::Partly {
+                return;
+            }
+            assert!(!self.relay.is_at_boundary(from), "more is held");
+            bytes = b"";
         }
-        self.other_end(from).extend_from_slice(&out);
-        assert!(self.tools.publish.is_empty() && self.tools.deliver.is_empty());
     }
 
     /// The session ends.

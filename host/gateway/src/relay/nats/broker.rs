@@ -38,6 +38,10 @@ impl State {
         let mut at = 0;
         loop {
             let rest = input.get(at..).unwrap_or_default();
+            let between = !rest.is_empty() && decoder.payload_left().is_none();
+            if between && call.tools.deliver.is_full() {
+                return Walk::full(at);
+            }
             let start = *decoder;
             let (frame, head) = match decoder.next(rest) {
                 Ok(Step::Frame { frame, len }) => (frame, len),

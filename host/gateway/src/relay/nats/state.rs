@@ -34,6 +34,9 @@ pub(super) struct Call<'a> {
 pub(super) struct Walk {
     /// So many bytes go on now; the rest is held.
     pub(super) done: usize,
+    /// The rest is held until what goes on has been written: there are more messages than one call
+    /// of the component takes.
+    pub(super) full: bool,
     /// From there on, nothing of the session is read any more.
     pub(super) stop: Option<Stop>,
 }
@@ -50,12 +53,17 @@ pub(super) enum Stop {
 impl Walk {
     /// The rest is held until more of it comes.
     pub(super) const fn until(done: usize) -> Self {
-        Self { done, stop: None }
+        Self { done, full: false, stop: None }
+    }
+
+    /// The rest is held until this much has been written.
+    pub(super) const fn full(done: usize) -> Self {
+        Self { done, full: true, stop: None }
     }
 
     /// Everything goes on, and nothing is read any more.
     pub(super) fn stopped(input: &[u8], stop: impl Into<Stop>) -> Self {
-        Self { done: input.len(), stop: Some(stop.into()) }
+        Self { done: input.len(), full: false, stop: Some(stop.into()) }
     }
 }
 
