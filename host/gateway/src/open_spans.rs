@@ -196,6 +196,18 @@ impl OpenSpans {
 
     /// A delivery is settled, by whichever session. Counts it as unmatched when it is not known.
     pub fn settle(&self, key: &[u8], end: &Settlement<'_>, settle: &mut SettleBatch) {
+        if !self.settle_as_well(key, end, settle) {
+            self.counters.settle_unmatched.add(1);
+        }
+    }
+
+    /// A delivery is settled by what was said about another one. Answers whether it was unsettled.
+    pub fn settle_as_well(
+        &self,
+        key: &[u8],
+        end: &Settlement<'_>,
+        settle: &mut SettleBatch,
+    ) -> bool {
         let comes_again = matches!(end.outcome, Outcome::Nack | Outcome::Requeue);
         let settled = self.change(self.shard_of(key), |shard| {
             let (settled, last) = shard.update(key, |attempt| {
@@ -208,11 +220,10 @@ impl OpenSpans {
             }
             settled
         });
-        match settled {
-            Some(Some(span)) => settle.add(&span, end),
-            Some(None) => {}
-            None => self.counters.settle_unmatched.add(1),
+        if let Some(Some(span)) = &settled {
+            settle.add(span, end);
         }
+        settled.is_some()
     }
 
     /// The consumer says that it is still at it.

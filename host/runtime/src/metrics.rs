@@ -160,6 +160,13 @@ counters! {
     }, "Publish spans that ended without the answer that the client had asked for, by why.";
     subscriptions_untracked, "Subscriptions past a session's bounds: who else gets their messages \
         is not said.";
+    ack_policies_forgotten, "Consumers that acknowledge nothing or everything at once, forgotten \
+        because a listener knew too many.";
+    ack_all_deliveries_forgotten, "Deliveries that an acknowledgement of a later one no longer \
+        settles, because a listener knew too many.";
+    consumer_answers_unread: ConsumerAnswersUnread {
+        reason = count, bytes
+    }, "Descriptions of consumers that were not read, by the bound that was reached.";
     settle_unmatched, "Settlements of messages whose delivery is not known.";
     open_spans_evicted: OpenSpansEvicted {
         reason = count, bytes, age

@@ -15,11 +15,13 @@
 //! Nothing is read of a session behind a TLS handshake, or behind bytes that are not the protocol:
 //! then both directions go on as they come.
 
+mod asked;
 mod awaited;
 mod broker;
 mod client;
 mod consumers;
 mod limits;
+mod policies;
 mod shared;
 mod splice;
 mod state;

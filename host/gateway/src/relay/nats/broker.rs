@@ -3,6 +3,7 @@
 //! | message | what becomes of it |
 //! |---|---|
 //! | its reply subject is `$JS.ACK.>` | a process span, open until it is settled |
+//! | its subject is one that a question about a consumer waits on | read |
 //! | its subject is one that a publish waits on | read, as the end of the publish span |
 //! | it has a status, or a subject of JetStream, the system or `_INBOX.>` | nothing |
 //! | any other | a process span without length: nothing on the wire says when work ends |
@@ -10,18 +11,18 @@
 //! A responder's answer on a subject outside of `_INBOX.>` ends the publish and is a message like
 //! any other, because its publisher's side is one as well.
 //!
-//! A consumer that acknowledges everything up to a message, or nothing at all (an ordered one), is
-//! not told from one that acknowledges each, because deliveries do not say it: those that it says
-//! nothing about grow old and end as `abandoned`.
+//! A consumer that acknowledges nothing (an ordered one) gets the reply subject as well. Where its
+//! description has passed by ([`policies`](super::policies)) its deliveries have no length; else
+//! they grow old and end as `abandoned`.
 
 use spanbridge::{Attribute, Delivery, MessageBits, SpanContext};
 use spanbridge_wire::Step;
-use spanbridge_wire::nats::jetstream::{AckSubject, PublishAnswer};
+use spanbridge_wire::nats::jetstream::{AckPolicy, AckSubject, PublishAnswer};
 use spanbridge_wire::nats::{self, BrokerDecoder, BrokerFrame, ControlSubject, Error, Message};
 
 use super::awaited::Answer;
 use super::client::MESSAGE_ID;
-use super::limits::ANSWER_BYTES_MAX;
+use super::limits::{ANSWER_BYTES_MAX, CONSUMER_ANSWER_BYTES_MAX};
 use super::splice::{Marked, Skipped, Splicer};
 use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers};
 use super::subscriptions::Audience;
@@ -110,6 +111,12 @@ impl State {
             is_message = matches!(answer, Answer::Responder);
             self.awaited.answer(subject, answer, call.now, &mut call.tools.settle);
         }
+        if self.asked.contains(subject) {
+            match self.read_description(decoder, rest, delivery, call)? {
+                Step::Need => return Ok(Step::Need),
+                read => payload = read,
+            }
+        }
         if is_message && ControlSubject::of(subject).is_none() {
             self.mark_core_delivery(rest, at, delivery, block, call);
         } else {
@@ -119,7 +126,34 @@ impl State {
         Ok(payload)
     }
 
-    /// A message of a stream: it will be settled, so its span stays open.
+    /// The answer to a question about a consumer.
+    fn read_description(
+        &mut self,
+        decoder: &mut BrokerDecoder,
+        rest: &[u8],
+        delivery: &nats::Delivery,
+        call: &Call<'_>,
+    ) -> Result<Step<()>, Error> {
+        let message = &delivery.message;
+        let (mut read, mut description) = (PAYLOAD_PASSES, None);
+        if message.payload_len > CONSUMER_ANSWER_BYTES_MAX {
+            call.tools.counters.consumer_answers_unread.bytes.add(1);
+        } else if message.header_seen() {
+            let body = rest.get(message.head_len()..).unwrap_or_default();
+            let Step::Frame { frame: payload, len } = decoder.payload(body)? else {
+                return Ok(Step::Need);
+            };
+            read = Step::Frame { frame: (), len };
+            description = Some(payload.of(body));
+        }
+        self.asked.answered(message.subject.of(rest));
+        if let Some(description) = description {
+            self.learn(description, call);
+        }
+        Ok(read)
+    }
+
+    /// A message of a stream: its span stays open, if it is to be settled.
     fn mark_stream_delivery(
         &mut self,
         rest: &[u8],
@@ -129,18 +163,28 @@ impl State {
         ack: &AckSubject<'_>,
         call: &mut Call<'_>,
     ) {
-        let range = self.push_key(ack);
+        let mut range = self.push_key(ack);
         let key = &self.keys[range.clone()];
-        let (requested, unsettled) = self.consumers.deliver(Self::consumer_of(key), call.now);
+        let (name, policies) = (Self::consumer_of(key), &call.shared.policies);
+        let consumer = self.consumers.get(name, call.now, policies);
         let Tools { deliver, settle, open_spans, counters, .. } = &mut *call.tools;
-        let previous = open_spans.begin(key, &unsettled, call.now, settle);
+        let (mut bits, mut previous) = (self.header_bits(), SpanContext::default());
+        if consumer.policy == Some(AckPolicy::None) {
+            range = 0..0;
+            bits |= MessageBits::UNSEEN;
+        } else {
+            if consumer.policy == Some(AckPolicy::All) {
+                policies.delivered(name, ack.stream_sequence, ack.stored_unix_ns, counters);
+            }
+            previous = open_spans.begin(key, &consumer.unsettled, call.now, settle);
+        }
         if matches!(block, Block::Unreadable) {
             return counters.messages_unreadable.add(1);
         }
         let headers = block.headers();
         let mut parts = deliver.add(&Delivery {
             route: call.shared.route,
-            bits: self.header_bits(),
+            bits,
             resource: self.resource,
             destination: message.subject.of(rest),
             id: headers.and_then(|headers| headers.find(MESSAGE_ID)).unwrap_or_default(),
@@ -148,9 +192,9 @@ impl State {
             body_size: message.payload_len.into(),
             attempt: u32::try_from(ack.delivered).unwrap_or(u32::MAX),
             // Without this one.
-            prefetched: unsettled.count().saturating_sub(1),
+            prefetched: consumer.unsettled.count().saturating_sub(1),
             start: call.now,
-            requested,
+            requested: consumer.requested,
             published: ack.stored_unix_ns,
             previous,
         });

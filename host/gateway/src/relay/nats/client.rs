@@ -5,13 +5,14 @@
 //! | ordinary | a publish span; a context, if it has none |
 //! | `$JS.ACK.>` | read, as the end of a process span |
 //! | `$JS.API.CONSUMER.MSG.NEXT.>` | read, as a pull |
+//! | `$JS.API.CONSUMER.CREATE.>`, `.INFO.>` | its answer is read: what the consumer acknowledges |
 //! | others of JetStream and the system, `_INBOX.>` | nothing |
 //!
 //! A payload is read where it settles a delivery, and streams through everywhere else.
 
 use spanbridge::{Publish, SpanContext};
 use spanbridge_wire::Step;
-use spanbridge_wire::nats::jetstream::PullSubject;
+use spanbridge_wire::nats::jetstream::{ConsumerRequest, PullSubject};
 use spanbridge_wire::nats::{ClientDecoder, ClientFrame, ControlSubject, Error, Message};
 
 use super::limits::ACK_BYTES_MAX;
@@ -109,6 +110,9 @@ impl State {
             Some(ControlSubject::JetStreamApi) => {
                 if let Some(pull) = PullSubject::parse(subject) {
                     self.pull(&pull, call.now);
+                } else if let Some(request) = ConsumerRequest::parse(subject) {
+                    let reply = message.reply.map(|reply| reply.of(rest)).unwrap_or_default();
+                    self.ask(&request, reply, call);
                 }
             }
             Some(_) => {}

@@ -4,16 +4,23 @@
 //! A delivery is taken to answer the consumer's latest request, so the time it was waited for is
 //! never overstated where requests overlap.
 
+use spanbridge_wire::nats::jetstream::AckPolicy;
+
 use super::limits::CONSUMERS_MAX;
+use super::policies::Policies;
 use crate::open_spans::{Aged, Unsettled, Weigh};
 
 /// One consumer.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Consumer {
     /// When the session last asked for messages; 0: it never did.
     pub(super) requested: u64,
     /// What was delivered to this session and is not settled.
     pub(super) unsettled: Unsettled,
+    /// What it acknowledges; `None`: each message, as far as is known.
+    pub(super) policy: Option<AckPolicy>,
+    /// The version of the policies from which this one is.
+    version: u64,
 }
 
 impl Weigh for Consumer {
@@ -32,9 +39,27 @@ impl Consumers {
         self.with(key, now, |consumer| consumer.requested = now);
     }
 
+    /// What a consumer acknowledges.
+    pub(super) fn policy(
+        &mut self,
+        key: &[u8],
+        now: u64,
+        policies: &Policies,
+    ) -> Option<AckPolicy> {
+        // Where nothing is known of any, none has to be looked up.
+        (policies.version() != 0).then(|| self.get(key, now, policies).policy).flatten()
+    }
+
     /// A consumer delivers a message. Answers what is known of it.
-    pub(super) fn deliver(&mut self, key: &[u8], now: u64) -> (u64, Unsettled) {
-        self.with(key, now, |consumer| (consumer.requested, consumer.unsettled.clone()))
+    pub(super) fn get(&mut self, key: &[u8], now: u64, policies: &Policies) -> Consumer {
+        let version = policies.version();
+        self.with(key, now, |consumer| {
+            if consumer.version != version {
+                consumer.policy = policies.get(key, now);
+                consumer.version = version;
+            }
+            consumer.clone()
+        })
     }
 
     fn with<T>(&mut self, key: &[u8], now: u64, change: impl FnOnce(&mut Consumer) -> T) -> T {
@@ -55,19 +80,23 @@ impl Consumers {
 mod tests {
     use super::*;
 
+    fn requested(consumers: &mut Consumers, key: &[u8]) -> u64 {
+        consumers.get(key, 3, &Policies::default()).requested
+    }
+
     #[test]
     fn a_consumer_is_known_by_its_latest_request_until_it_is_the_oldest_of_too_many() {
         let mut consumers = Consumers::default();
         consumers.pull(b"S.C", 1);
         consumers.pull(b"S.C", 2);
-        assert_eq!(consumers.deliver(b"S.C", 3).0, 2);
-        assert_eq!(consumers.deliver(b"S.push", 3).0, 0);
+        assert_eq!(requested(&mut consumers, b"S.C"), 2);
+        assert_eq!(requested(&mut consumers, b"S.push"), 0);
         for number in 2..CONSUMERS_MAX {
             consumers.pull(number.to_string().as_bytes(), 4);
         }
-        assert_eq!(consumers.deliver(b"S.C", 5).0, 2);
+        assert_eq!(requested(&mut consumers, b"S.C"), 2);
         consumers.pull(b"one more", 6);
-        assert_eq!(consumers.deliver(b"S.C", 7).0, 2, "it was touched");
+        assert_eq!(requested(&mut consumers, b"S.C"), 2, "it was touched");
         assert_eq!(consumers.0.len(), CONSUMERS_MAX);
         assert!(!consumers.0.contains(b"S.push"), "it was the oldest");
     }

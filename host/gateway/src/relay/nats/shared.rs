@@ -8,6 +8,7 @@ use spanbridge::{Fields, Route, Runtime};
 use spanbridge_wire::limits::NatsLimits;
 
 use super::limits::LOG_INTERVAL;
+use super::policies::Policies;
 use crate::config::HeaderCase;
 use crate::service::Services;
 
@@ -26,6 +27,7 @@ pub struct NatsShared {
     pub(super) services: Arc<Services>,
     /// The resource of a client that has not said who it is.
     pub(super) unnamed: ResourceId,
+    pub(super) policies: Policies,
     /// Nanoseconds since the Unix epoch; before it, no line is logged.
     log_at: AtomicU64,
 }
@@ -46,6 +48,7 @@ impl NatsShared {
             limits: NatsLimits::default(),
             unnamed: services.of_client(PROTOCOL, None, None),
             services,
+            policies: Policies::default(),
             log_at: AtomicU64::new(0),
         }
     }

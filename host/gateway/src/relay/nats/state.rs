@@ -6,9 +6,12 @@ use spanbridge::resource::ResourceId;
 use spanbridge::{Fields, MessageBits, Outcome, Parts, Settlement};
 use spanbridge_wire::Step;
 use spanbridge_wire::json::Value;
-use spanbridge_wire::nats::jetstream::{Ack, AckSubject, PullSubject};
+use spanbridge_wire::nats::jetstream::{
+    Ack, AckPolicy, AckSubject, ConsumerAnswer, ConsumerRequest, PullSubject,
+};
 use spanbridge_wire::nats::{Connect, Error, Headers, Info, Message};
 
+use super::asked::{self, Asked};
 use super::awaited::Awaited;
 use super::consumers::Consumers;
 use super::limits::{KEY_BYTES_KEPT_MAX, MARKED_KEPT_MAX, NAME_BYTES_MAX};
@@ -130,6 +133,7 @@ pub(super) struct State {
     pub(super) subscriptions: Subscriptions,
     pub(super) consumers: Consumers,
     pub(super) awaited: Awaited,
+    pub(super) asked: Asked,
     /// The traced messages of this read.
     pub(super) marked: Vec<Marked>,
     /// The keys of its deliveries.
@@ -147,6 +151,7 @@ impl State {
             subscriptions: Subscriptions::default(),
             consumers: Consumers::default(),
             awaited: Awaited::default(),
+            asked: Asked::default(),
             marked: Vec::new(),
             keys: Vec::new(),
         }
@@ -212,6 +217,29 @@ impl State {
         self.consumers.pull(&self.keys[key], now);
     }
 
+    /// The client asks something about a consumer, and is answered on the reply subject.
+    pub(super) fn ask(&mut self, request: &ConsumerRequest<'_>, reply: &[u8], call: &Call<'_>) {
+        match *request {
+            ConsumerRequest::Describe if !reply.is_empty() => {
+                self.asked.ask(reply, call.now, &call.tools.counters);
+            }
+            ConsumerRequest::Describe => {}
+            ConsumerRequest::Delete { stream, consumer } => {
+                let key = self.push_consumer(stream, consumer);
+                call.shared.policies.forget(&self.keys[key]);
+            }
+        }
+    }
+
+    /// The broker describes a consumer, or says why not.
+    pub(super) fn learn(&mut self, answer: &[u8], call: &Call<'_>) {
+        let Some(answer) = ConsumerAnswer::parse(answer) else { return };
+        let Some((stream, consumer)) = asked::names(&answer) else { return };
+        let key = self.push_consumer(stream.as_bytes(), consumer.as_bytes());
+        let counters = &call.tools.counters;
+        call.shared.policies.learn(&self.keys[key], answer.ack_policy, call.now, counters);
+    }
+
     /// The client says something about a delivery, wherever it came from.
     pub(super) fn acknowledge(&mut self, subject: &[u8], payload: &[u8], call: &mut Call<'_>) {
         let (Some(subject), Some(ack)) = (AckSubject::parse(subject), Ack::parse(payload)) else {
@@ -219,8 +247,15 @@ impl State {
             return;
         };
         let now = call.now;
-        let key = self.push_key(&subject);
-        let key = &self.keys[key];
+        let range = self.push_key(&subject);
+        let key = &self.keys[range.clone()];
+        let consumer = Self::consumer_of(key);
+        let policies = &call.shared.policies;
+        let policy = self.consumers.policy(consumer, now, policies);
+        if policy == Some(AckPolicy::None) {
+            // The broker ignores it; or this is another account's consumer of that name.
+            policies.forget(consumer);
+        }
         let end = match ack {
             Ack::InProgress => return call.tools.open_spans.touch(key, now),
             Ack::Done | Ack::DoneAndNext => Settlement::new(Outcome::Ack, now),
@@ -234,7 +269,26 @@ impl State {
         };
         call.tools.open_spans.settle(key, &end, &mut call.tools.settle);
         if matches!(ack, Ack::DoneAndNext) {
-            self.consumers.pull(Self::consumer_of(key), now);
+            self.consumers.pull(consumer, now);
+        }
+        if policy == Some(AckPolicy::All) && !matches!(ack, Ack::Retry { .. }) {
+            self.settle_earlier(range, subject.stream_sequence, call);
+        }
+    }
+
+    /// Ends the deliveries for which an acknowledgement stands as well. A message that its consumer
+    /// gives up (`+TERM`) is one for the broker.
+    fn settle_earlier(&mut self, key: Range<usize>, sequence: u64, call: &mut Call<'_>) {
+        let end = Settlement::new(Outcome::Ack, call.now);
+        let consumer = Self::consumer_of(&self.keys[key.clone()]).len();
+        for (sequence, stored) in
+            call.shared.policies.settled(&self.keys[key.start..key.start + consumer], sequence)
+        {
+            let numbers = &mut self.keys[key.start + consumer..key.end];
+            numbers[..8].copy_from_slice(&sequence.to_le_bytes());
+            numbers[8..].copy_from_slice(&stored.to_le_bytes());
+            let Tools { open_spans, settle, .. } = &mut *call.tools;
+            open_spans.settle_as_well(&self.keys[key.clone()], &end, settle);
         }
     }
 
