@@ -152,9 +152,14 @@ counters! {
     }, "Messages between producers and consumers that were seen, control traffic left out.";
     messages_unreadable, "Messages that went on untraced because their headers could not be read.";
     injections_skipped: InjectionsSkipped {
-        reason = no_headers, max_payload, refused
+        reason = no_headers, max_payload, size_refused, refused
     }, "Published messages that got no context, by why: the client or the broker takes no headers, \
-        the broker's size limit, or a message that cannot be changed safely.";
+        the broker's size limit, a destination that refused one with context for its size, or a \
+        message that cannot be changed safely.";
+    messages_refused_for_size, "Messages with our context that a broker refused for their size: \
+        without it, they might have been taken. Once for a destination.";
+    refusing_destinations_forgotten, "Destinations that refused a message with our context, \
+        forgotten because a listener knew too many.";
     publishes_unanswered: PublishesUnanswered {
         reason = closed, count, bytes, age
     }, "Publish spans that ended without the answer that the client had asked for, by why.";

@@ -22,6 +22,7 @@ mod client;
 mod consumers;
 mod limits;
 mod policies;
+mod refusing;
 mod shared;
 mod splice;
 mod state;
@@ -172,10 +173,10 @@ impl Relay for NatsRelay {
     }
 
     fn close(&mut self, _: u64, tools: &mut Tools) {
-        while let Some(span) = self.state.awaited.pop() {
+        while let Some(waiting) = self.state.awaited.pop() {
             tools.make_room();
-            tools.counters.publishes_unanswered.closed.add(1);
-            awaited::give_up(&span, &mut tools.settle);
+            let Tools { counters, settle, .. } = &mut *tools;
+            awaited::give_up(&waiting, &counters.publishes_unanswered.closed, settle);
         }
         tools.settle_ended();
     }

@@ -6,6 +6,7 @@ mod faults;
 mod frames;
 mod harness;
 mod policies;
+mod refusals;
 mod session;
 mod settlements;
 mod simulation;

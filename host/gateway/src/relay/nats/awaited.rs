@@ -17,7 +17,7 @@
 
 use std::borrow::Cow;
 
-use spanbridge::metrics::Counters;
+use spanbridge::metrics::{Counter, Counters};
 use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement};
 use spanbridge_wire::nats::Status;
 use spanbridge_wire::nats::jetstream::PublishAnswer;
@@ -25,14 +25,27 @@ use spanbridge_wire::nats::jetstream::PublishAnswer;
 use super::limits::{
     AGED_PER_READ_MAX, AWAITED_AGE_MAX, AWAITED_BYTES_MAX, AWAITED_MAX, DETAIL_BYTES_MAX,
 };
+use super::refusing::Destination;
 use crate::open_spans::{Aged, Weigh};
 
 /// The status of a request that nobody listens to.
 const NO_RESPONDERS: u16 = 503;
 
-impl Weigh for OpenSpan {
+/// JetStream's error for a message that is larger than its stream takes.
+const TOO_LARGE_FOR_STREAM: u64 = 10_054;
+
+/// A publish that waits.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// `None`: it is not sampled.
+    pub(super) span: Option<OpenSpan>,
+    /// Where it went, if it carries our context.
+    pub(super) injected: Option<Destination>,
+}
+
+impl Weigh for Waiting {
     fn bytes(&self) -> usize {
-        Self::bytes(self)
+        size_of::<Self>() + self.span.as_ref().map_or(0, |span| span.beginning.len())
     }
 }
 
@@ -47,9 +60,9 @@ pub(super) enum Answer<'a> {
     Responder,
 }
 
-/// Open publish spans by reply subject. Those of a session end with it.
+/// Publishes by reply subject. The spans of a session end with it.
 #[derive(Debug, Default)]
-pub(super) struct Awaited(Aged<OpenSpan>);
+pub(super) struct Awaited(Aged<Waiting>);
 
 impl Awaited {
     /// A publish is handed on. One that waits on the same subject gets no answer any more, nor do
@@ -57,15 +70,14 @@ impl Awaited {
     pub(super) fn insert(
         &mut self,
         reply: &[u8],
-        span: OpenSpan,
+        waiting: Waiting,
         now: u64,
         counters: &Counters,
         settle: &mut SettleBatch,
     ) {
         let unanswered = &counters.publishes_unanswered;
-        if let Some(former) = self.0.insert(reply, span, now) {
-            unanswered.count.add(1);
-            give_up(&former, settle);
+        if let Some(former) = self.0.insert(reply, waiting, now) {
+            give_up(&former, &unanswered.count, settle);
         }
         loop {
             // Those that are left over go with the next read's publishes.
@@ -80,9 +92,8 @@ impl Awaited {
             } else {
                 return;
             };
-            let Some((_, span)) = self.0.pop_oldest() else { return };
-            counter.add(1);
-            give_up(&span, settle);
+            let Some((_, waiting)) = self.0.pop_oldest() else { return };
+            give_up(&waiting, counter, settle);
         }
     }
 
@@ -92,15 +103,23 @@ impl Awaited {
         !self.0.is_empty() && self.0.contains(subject)
     }
 
-    /// The answer is there.
+    /// The answer is there. If it is a refusal for the size, and we made the message larger,
+    /// answers where it went.
     pub(super) fn answer(
         &mut self,
         subject: &[u8],
         answer: Answer<'_>,
         now: u64,
         settle: &mut SettleBatch,
-    ) {
-        let Some(span) = self.0.remove(subject) else { return };
+    ) -> Option<Destination> {
+        let Waiting { span, injected } = self.0.remove(subject)?;
+        let refused = match answer {
+            Answer::Stream(PublishAnswer::Refused { err_code, .. }) => {
+                injected.filter(|_| err_code == Some(TOO_LARGE_FOR_STREAM))
+            }
+            _ => None,
+        };
+        let Some(span) = span else { return refused };
         let (outcome, end, detail) = match answer {
             Answer::Status(status) if status.code == NO_RESPONDERS => {
                 (Outcome::Returned, now, Cow::Borrowed(status.description))
@@ -116,17 +135,21 @@ impl Awaited {
             Answer::Responder => (Outcome::Confirmed, span.start, Cow::default()),
         };
         settle.add(&span, &Settlement { detail: &detail, ..Settlement::new(outcome, end) });
+        refused
     }
 
     /// Takes the oldest publish out: the session is over.
-    pub(super) fn pop(&mut self) -> Option<OpenSpan> {
-        self.0.pop_oldest().map(|(_, span)| span)
+    pub(super) fn pop(&mut self) -> Option<Waiting> {
+        self.0.pop_oldest().map(|(_, waiting)| waiting)
     }
 }
 
-/// Ends a publish that gets no answer.
-pub(super) fn give_up(span: &OpenSpan, settle: &mut SettleBatch) {
-    settle.add(span, &Settlement::new(Outcome::Unanswered, span.start));
+/// Ends a publish that gets no answer, and counts its span.
+pub(super) fn give_up(waiting: &Waiting, counter: &Counter, settle: &mut SettleBatch) {
+    if let Some(span) = &waiting.span {
+        counter.add(1);
+        settle.add(span, &Settlement::new(Outcome::Unanswered, span.start));
+    }
 }
 
 fn bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {

@@ -63,8 +63,11 @@ impl State {
                 BrokerFrame::Payload(_)
                 | BrokerFrame::Ping
                 | BrokerFrame::Pong
-                | BrokerFrame::Ok
-                | BrokerFrame::Err(_) => Ok(PAYLOAD_PASSES),
+                | BrokerFrame::Ok => Ok(PAYLOAD_PASSES),
+                BrokerFrame::Err(text) => {
+                    self.error(text.of(rest), call);
+                    Ok(PAYLOAD_PASSES)
+                }
             };
             match payload {
                 Ok(Step::Frame { len, .. }) => at += head + len,
@@ -109,7 +112,10 @@ impl State {
                 }
             };
             is_message = matches!(answer, Answer::Responder);
-            self.awaited.answer(subject, answer, call.now, &mut call.tools.settle);
+            let refusing = self.awaited.answer(subject, answer, call.now, &mut call.tools.settle);
+            if let Some(destination) = refusing {
+                call.size_refused(destination);
+            }
         }
         if self.asked.contains(subject) {
             match self.read_description(decoder, rest, delivery, call)? {
@@ -258,7 +264,7 @@ impl State {
         for marked in &self.marked {
             // A client sets no limit to what it takes.
             match splicer.edit(marked, answer.edits(marked.index), u64::MAX, call.shared) {
-                Ok(()) => {}
+                Ok(_) => {}
                 Err(Skipped::TooLarge | Skipped::Refused) => {
                     counters.injections_skipped.refused.add(1);
                 }

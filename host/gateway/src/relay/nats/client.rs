@@ -15,6 +15,7 @@ use spanbridge_wire::Step;
 use spanbridge_wire::nats::jetstream::{ConsumerRequest, PullSubject};
 use spanbridge_wire::nats::{ClientDecoder, ClientFrame, ControlSubject, Error, Message};
 
+use super::awaited::Waiting;
 use super::limits::ACK_BYTES_MAX;
 use super::splice::{Marked, Skipped, Splicer};
 use super::state::{Block, Call, PAYLOAD_PASSES, State, Walk, add_headers};
@@ -158,17 +159,32 @@ impl State {
         if !self.has_headers() {
             counters.injections_skipped.no_headers.add(self.marked.len() as u64);
         }
+        let refusing = &call.shared.refusing;
         let answer = tracer.publish(publish);
         for marked in &self.marked {
-            match splicer.edit(marked, answer.edits(marked.index), self.size_max, call.shared) {
-                Ok(()) => {}
-                Err(Skipped::TooLarge) => counters.injections_skipped.max_payload.add(1),
-                Err(Skipped::Refused) => counters.injections_skipped.refused.add(1),
+            let (edits, bytes) = (answer.edits(marked.index), splicer.bytes_of(marked));
+            let subject = marked.message.subject.of(bytes);
+            let skipped = &counters.injections_skipped;
+            let mut injected = None;
+            if !edits.is_empty() && refusing.contains(subject, now) {
+                skipped.size_refused.add(1);
+            } else {
+                match splicer.edit(marked, edits, self.size_max, call.shared) {
+                    Ok(size) => injected = size.map(|size| (size, refusing.destination(subject))),
+                    Err(Skipped::TooLarge) => skipped.max_payload.add(1),
+                    Err(Skipped::Refused) => skipped.refused.add(1),
+                }
+            }
+            if let Some(largest) = injected.filter(|(size, _)| *size > self.largest_injected()) {
+                self.largest = Some(largest);
             }
             let Some(reply) = marked.message.reply else { continue };
-            if let Some(span) = answer.open(marked.index) {
-                let reply = reply.of(splicer.bytes_of(marked));
-                self.awaited.insert(reply, span, now, counters, settle);
+            let waiting = Waiting {
+                span: answer.open(marked.index),
+                injected: injected.map(|(_, destination)| destination),
+            };
+            if waiting.span.is_some() || waiting.injected.is_some() {
+                self.awaited.insert(reply.of(bytes), waiting, now, counters, settle);
             }
         }
         publish.clear();

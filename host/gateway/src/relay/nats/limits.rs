@@ -56,6 +56,10 @@ pub(super) const POLICIES_MAX: usize = 4096;
 /// ends as abandoned.
 pub(super) const ACK_ALL_DELIVERIES_MAX: usize = 65_536;
 
+/// Destinations of a listener at which a message with our headers was refused for its size. Who has
+/// more of them has ids in subjects; the oldest are not in use any more.
+pub(super) const REFUSING_MAX: usize = 4096;
+
 /// Publishes of a session that wait for an answer. Twice the 4,000 that client libraries let wait.
 pub(super) const AWAITED_MAX: usize = 8192;
 

@@ -9,6 +9,7 @@ use spanbridge_wire::limits::NatsLimits;
 
 use super::limits::LOG_INTERVAL;
 use super::policies::Policies;
+use super::refusing::Refusing;
 use crate::config::HeaderCase;
 use crate::service::Services;
 
@@ -28,6 +29,7 @@ pub struct NatsShared {
     /// The resource of a client that has not said who it is.
     pub(super) unnamed: ResourceId,
     pub(super) policies: Policies,
+    pub(super) refusing: Refusing,
     /// Nanoseconds since the Unix epoch; before it, no line is logged.
     log_at: AtomicU64,
 }
@@ -49,6 +51,7 @@ impl NatsShared {
             unnamed: services.of_client(PROTOCOL, None, None),
             services,
             policies: Policies::default(),
+            refusing: Refusing::default(),
             log_at: AtomicU64::new(0),
         }
     }

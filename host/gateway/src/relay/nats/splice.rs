@@ -65,23 +65,24 @@ impl<'a> Splicer<'a> {
 
     /// Changes the head of a message. Messages come in the order of the input.
     ///
-    /// `size_max` is what the receiver takes, header block and payload together.
+    /// `size_max` is what the receiver takes, header block and payload together. Answers the size
+    /// of a message that was changed; `None`: there was nothing to change.
     pub(super) fn edit(
         &mut self,
         marked: &Marked,
         edits: Edits<'_>,
         size_max: u64,
         shared: &NatsShared,
-    ) -> Result<(), Skipped> {
+    ) -> Result<Option<u32>, Skipped> {
         if edits.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let bytes = self.bytes_of(marked);
         let message = &marked.message;
         with_header_edits(edits, &shared.names, |edits| {
             let rewrite = plan(bytes, message, edits, &shared.limits)?;
             if rewrite.is_unchanged() {
-                return Ok(());
+                return Ok(None);
             }
             if u64::from(rewrite.size()) > size_max {
                 return Err(Skipped::TooLarge);
@@ -90,7 +91,7 @@ impl<'a> Splicer<'a> {
             rewrite.write(self.out);
             self.copied = marked.at + message.head_len();
             self.changed = true;
-            Ok(())
+            Ok(Some(rewrite.size()))
         })
     }
 

@@ -10,11 +10,13 @@ use spanbridge_wire::nats::jetstream::{
     Ack, AckPolicy, AckSubject, ConsumerAnswer, ConsumerRequest, PullSubject,
 };
 use spanbridge_wire::nats::{Connect, Error, Headers, Info, Message};
+use tracing::warn;
 
 use super::asked::{self, Asked};
 use super::awaited::Awaited;
 use super::consumers::Consumers;
 use super::limits::{KEY_BYTES_KEPT_MAX, MARKED_KEPT_MAX, NAME_BYTES_MAX};
+use super::refusing::Destination;
 use super::shared::NatsShared;
 use super::splice::Marked;
 use super::subscriptions::Subscriptions;
@@ -30,6 +32,18 @@ pub(super) struct Call<'a> {
     pub(super) tools: &'a mut Tools,
     /// Nanoseconds since the Unix epoch.
     pub(super) now: u64,
+}
+
+impl Call<'_> {
+    /// A message that we made larger was refused for its size.
+    pub(super) fn size_refused(&self, destination: Destination) {
+        let counters = &self.tools.counters;
+        counters.messages_refused_for_size.add(1);
+        self.shared.refusing.insert(destination, self.now, counters);
+        if self.shared.may_log(self.now) {
+            warn!("a message was refused for its size; its subject gets no context any more");
+        }
+    }
 }
 
 /// How far one read was understood.
@@ -134,6 +148,8 @@ pub(super) struct State {
     pub(super) consumers: Consumers,
     pub(super) awaited: Awaited,
     pub(super) asked: Asked,
+    /// The largest message so far that we made larger: its size and its destination.
+    pub(super) largest: Option<(u32, Destination)>,
     /// The traced messages of this read.
     pub(super) marked: Vec<Marked>,
     /// The keys of its deliveries.
@@ -152,6 +168,7 @@ impl State {
             consumers: Consumers::default(),
             awaited: Awaited::default(),
             asked: Asked::default(),
+            largest: None,
             marked: Vec::new(),
             keys: Vec::new(),
         }
@@ -173,6 +190,20 @@ impl State {
         self.broker_headers = info.headers;
         self.size_max = info.max_payload.unwrap_or(u64::MAX);
         self.tls_follows = info.tls_required;
+    }
+
+    /// `-ERR`. Where it is the end of a session whose messages we made larger, the largest of them
+    /// is the one that the broker means, if it is one of them.
+    pub(super) fn error(&mut self, text: &[u8], call: &Call<'_>) {
+        if text == b"'Maximum Payload Violation'"
+            && let Some((_, destination)) = self.largest.take()
+        {
+            call.size_refused(destination);
+        }
+    }
+
+    pub(super) fn largest_injected(&self) -> u32 {
+        self.largest.map_or(0, |(size, _)| size)
     }
 
     /// Answers whether a message of this session may have a header block. A broker refuses one from
