@@ -150,6 +150,7 @@ counters! {
     messages_seen: MessagesSeen {
         direction = published, delivered
     }, "Messages between producers and consumers that were seen, control traffic left out.";
+    connect_urls_hidden, "INFO lines from which the addresses of a cluster were taken.";
     messages_unreadable, "Messages that went on untraced because their headers could not be read.";
     injections_skipped: InjectionsSkipped {
         reason = no_headers, max_payload, size_refused, refused

@@ -1,7 +1,7 @@
-//! What a broker refuses.
+//! What a broker refuses, and what it says about itself while it does.
 
 use crate::frames::{deliver, publish};
-use crate::harness::{Bed, Options, Session};
+use crate::harness::{Bed, CONNECT, INFO, Options, Session};
 
 const TOO_LARGE: &str = r#"{"error":{"code":400,"err_code":10054,
     "description":"message size exceeds maximum allowed"},"stream":"S","seq":0}"#;
@@ -60,4 +60,35 @@ fn a_session_that_ends_for_its_payload_names_its_largest_message() {
     assert!(injected(&mut other, "small", "", None));
     assert!(!injected(&mut other, "large", "", None));
     assert_eq!(bed.counters.messages_refused_for_size.get(), 1);
+}
+
+#[test]
+fn addresses_of_a_cluster_are_kept_from_clients_and_nothing_else_is() {
+    let urls = r#"["10.0.0.1:4222", "10.0.0.2:4222"]"#;
+    let info = INFO.replace(
+        "\"headers\"",
+        &format!(r#""ws_connect_urls":{urls}, "connect_urls" : {urls} ,"ldm":true,"headers""#),
+    );
+    let hidden = info.replace(&format!(" : {urls}"), " : []");
+    assert_ne!(info, hidden);
+    let message = deliver("a", "", None, "x");
+    for length in [usize::MAX, 1, 7] {
+        let bed = Bed::new(1);
+        let mut session = bed.session();
+        session.broker(&info);
+        session.client(CONNECT);
+        // Later ones come between messages.
+        let read = format!("{message}{info}{message}{INFO}{info}PING\r\n");
+        for piece in read.as_bytes().chunks(length) {
+            session.broker(piece);
+        }
+        let expected = format!("{hidden}{message}{hidden}{message}{INFO}{hidden}PING\r\n");
+        assert_eq!(session.take_to_client(), expected, "in pieces of {length}");
+        assert_eq!(bed.counters.connect_urls_hidden.get(), 3);
+    }
+    let bed = Bed::new(1);
+    let mut session = bed.session();
+    let tls = info.replace("\"ldm\"", "\"tls_required\"");
+    session.broker(&tls);
+    assert_eq!(session.take_to_client(), tls.replace(&format!(" : {urls}"), " : []"));
 }

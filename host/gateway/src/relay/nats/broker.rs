@@ -28,6 +28,9 @@ use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers};
 use super::subscriptions::Audience;
 use crate::relay::Tools;
 
+/// What INFO says of the addresses of a cluster in place of them.
+const NO_ADDRESSES: &[u8] = b"[]";
+
 impl State {
     /// Reads what a broker sent, up to the last whole head.
     pub(super) fn read_broker(
@@ -54,7 +57,8 @@ impl State {
                     self.read_delivery(decoder, rest, at, &delivery, call)
                 }
                 BrokerFrame::Info(json) => {
-                    self.info(json.of(rest));
+                    let json_at = at + json.start() as usize;
+                    self.info(json.of(rest), json_at, &call.tools.counters);
                     if self.tls_follows {
                         return Walk::stopped(input, Stop::Tls);
                     }
@@ -254,14 +258,18 @@ impl State {
 
     /// Asks the component about the deliveries of a read, and changes them.
     pub(super) fn hand_on_deliveries(&mut self, splicer: &mut Splicer<'_>, call: &mut Call<'_>) {
+        let mut hidden = std::mem::take(&mut self.hidden).into_iter().peekable();
         if self.marked.is_empty() {
-            return;
+            return hidden.for_each(|range| splicer.replace(range, NO_ADDRESSES));
         }
         let now = call.now;
         let Tools { tracer, deliver, settle, open_spans, counters, .. } = &mut *call.tools;
         counters.messages_seen.delivered.add(self.marked.len() as u64);
         let answer = tracer.deliver(deliver);
         for marked in &self.marked {
+            while let Some(range) = hidden.next_if(|range| range.start < marked.at) {
+                splicer.replace(range, NO_ADDRESSES);
+            }
             // A client sets no limit to what it takes.
             match splicer.edit(marked, answer.edits(marked.index), u64::MAX, call.shared) {
                 Ok(_) => {}
@@ -275,6 +283,7 @@ impl State {
                 open_spans.attach(&self.keys[marked.key.clone()], span, now, settle);
             }
         }
+        hidden.for_each(|range| splicer.replace(range, NO_ADDRESSES));
         deliver.clear();
     }
 }

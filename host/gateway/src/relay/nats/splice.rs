@@ -95,6 +95,14 @@ impl<'a> Splicer<'a> {
         })
     }
 
+    /// Writes something else in place of a range. Ranges come in the order of the input.
+    pub(super) fn replace(&mut self, range: std::ops::Range<usize>, with: &[u8]) {
+        self.out.extend_from_slice(&self.input[self.copied..range.start]);
+        self.out.extend_from_slice(with);
+        self.copied = range.end;
+        self.changed = true;
+    }
+
     /// Writes the input that is left, up to `done`.
     pub(super) fn finish(self, done: usize) {
         self.out.extend_from_slice(&self.input[self.copied..done]);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use spanbridge::metrics::Counters;
 use spanbridge::resource::ResourceId;
 use spanbridge::{Fields, MessageBits, Outcome, Parts, Settlement};
 use spanbridge_wire::Step;
@@ -150,6 +151,8 @@ pub(super) struct State {
     pub(super) asked: Asked,
     /// The largest message so far that we made larger: its size and its destination.
     pub(super) largest: Option<(u32, Destination)>,
+    /// What of this read's INFO lines is left out.
+    pub(super) hidden: Vec<Range<usize>>,
     /// The traced messages of this read.
     pub(super) marked: Vec<Marked>,
     /// The keys of its deliveries.
@@ -169,6 +172,7 @@ impl State {
             awaited: Awaited::default(),
             asked: Asked::default(),
             largest: None,
+            hidden: Vec::new(),
             marked: Vec::new(),
             keys: Vec::new(),
         }
@@ -184,9 +188,17 @@ impl State {
     }
 
     /// `INFO`: at the start, and whenever something of it changes. What cannot be read changes
-    /// nothing.
-    pub(super) fn info(&mut self, json: &[u8]) {
+    /// nothing. `at` is where it begins in the input.
+    ///
+    /// The addresses of a cluster's other servers are left out: a client that goes there by itself
+    /// would leave the gateway, unnoticed, at its next reconnect.
+    pub(super) fn info(&mut self, json: &[u8], at: usize, counters: &Counters) {
         let Some(info) = Info::parse(json) else { return };
+        if let Some(urls) = info.connect_urls {
+            let urls = urls.range_in(json);
+            self.hidden.push(at + urls.start..at + urls.end);
+            counters.connect_urls_hidden.add(1);
+        }
         self.broker_headers = info.headers;
         self.size_max = info.max_payload.unwrap_or(u64::MAX);
         self.tls_follows = info.tls_required;
@@ -325,6 +337,7 @@ impl State {
 
     /// Forgets the messages of a read, and buffers that a large one left behind.
     pub(super) fn forget_read(&mut self) {
+        self.hidden = Vec::new();
         self.marked.clear();
         self.marked.shrink_to(MARKED_KEPT_MAX);
         self.keys.clear();
