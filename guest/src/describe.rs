@@ -9,6 +9,9 @@ use crate::found::Body;
 use crate::route::{Route, Template};
 use crate::semconv;
 
+/// The template of one message's destination, as an attribute's number.
+const TEMPLATE: u8 = Attribute::DestinationTemplate as u8;
+
 /// What attributes did to a span.
 #[derive(Clone, Copy)]
 pub(crate) struct Written {
@@ -21,6 +24,11 @@ pub(crate) struct Written {
 pub(crate) fn destination<'a>(route: &'a Route, bits: MessageBits, parts: &Parts<'a>) -> &'a str {
     if let Some(template) = &route.template {
         return template;
+    }
+    for (attribute, value) in attributes(parts.attributes) {
+        if let (TEMPLATE, Value::Text(template)) = (attribute, value) {
+            return core::str::from_utf8(template).unwrap_or_default();
+        }
     }
     if bits.intersects(MessageBits::TEMPORARY | MessageBits::ANONYMOUS) {
         return "";
@@ -57,6 +65,9 @@ pub(crate) fn describe(
     }
     more(&mut to);
     for (attribute, value) in attributes(parts.attributes) {
+        if attribute == TEMPLATE && route.template.is_some() {
+            continue;
+        }
         write(&mut to, route.old_names, attribute, value);
     }
     if route.old_names {
@@ -95,7 +106,7 @@ fn write(to: &mut Attributes<'_>, old_names: bool, attribute: u8, value: Value<'
 /// The name of an attribute of the contract and its old one; `None` for a newer host's attribute.
 fn names(attribute: u8) -> Option<(&'static str, Option<&'static str>)> {
     use semconv::old;
-    const NAMES: [(Attribute, &str, Option<&str>); 12] = [
+    const NAMES: [(Attribute, &str, Option<&str>); 13] = [
         (Attribute::ClientId, semconv::CLIENT_ID, Some(old::CLIENT_ID)),
         (Attribute::ConversationId, semconv::CONVERSATION_ID, Some(old::CONVERSATION_ID)),
         (Attribute::PartitionId, semconv::PARTITION_ID, None),
@@ -108,6 +119,7 @@ fn names(attribute: u8) -> Option<(&'static str, Option<&'static str>)> {
         (Attribute::JobName, semconv::JOB_NAME, None),
         (Attribute::NetworkPeerAddress, semconv::NETWORK_PEER_ADDRESS, None),
         (Attribute::NetworkPeerPort, semconv::NETWORK_PEER_PORT, None),
+        (Attribute::DestinationTemplate, semconv::DESTINATION_TEMPLATE, None),
     ];
     let (of, name, old) = NAMES.get(usize::from(attribute))?;
     debug_assert!(*of as u8 == attribute, "the table follows the order of the contract");
@@ -120,9 +132,9 @@ mod tests {
 
     #[test]
     fn every_attribute_of_the_contract_has_its_name() {
-        for attribute in 0..=Attribute::NetworkPeerPort as u8 {
+        for attribute in 0..=Attribute::DestinationTemplate as u8 {
             assert!(names(attribute).is_some(), "{attribute}");
         }
-        assert!(names(Attribute::NetworkPeerPort as u8 + 1).is_none());
+        assert!(names(Attribute::DestinationTemplate as u8 + 1).is_none());
     }
 }
