@@ -216,6 +216,7 @@ impl GatewayArgs {
         if let Some(listen) = &self.listen {
             let (listen, brokers) = (listen.clone(), self.broker.clone());
             config.listeners.push(ListenerConfig {
+                name: None,
                 listen,
                 brokers,
                 route: RouteOptions::default(),

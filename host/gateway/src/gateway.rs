@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use spanbridge::env;
 use spanbridge::metrics::Counters;
@@ -14,12 +15,13 @@ use spanbridge::{ComponentSource, Runtime};
 use tokio::sync::watch;
 use tracing::{error, info};
 
-use crate::address::{Address, Protocol};
-use crate::config::{Config, ConfigError, ListenerConfig};
+use crate::address::Address;
+use crate::config::{Config, ConfigError};
 use crate::listener::Listener;
 use crate::open_spans::OpenSpans;
 use crate::relay::Tools;
 use crate::relay::nats::NatsShared;
+use crate::routes::Routes;
 use crate::service::Services;
 use crate::threads::{self, Threads};
 use crate::worker::now;
@@ -110,14 +112,13 @@ impl Gateway {
         ));
         let services = Arc::new(Services::new(output.resources.clone(), env.service_name.clone()));
         let sessions = Arc::new(AtomicUsize::new(0));
+        let mut routes = Routes::new(runtime.clone(), env.clone(), Arc::clone(&services));
+        let (tables, _) = routes.apply(config, Instant::now())?;
         let mut sockets = Vec::new();
         let mut listeners = Vec::new();
-        for listener in &config.listeners {
+        for (listener, table) in config.listeners.iter().zip(tables) {
             let (socket, address) = listen(&listener.listen)?;
-            let route = runtime.open_route(route_settings(listener, env))?;
-            let header_case = listener.route.header_case;
-            let services = Arc::clone(&services);
-            let nats = Arc::new(NatsShared::new(&runtime, route, services, header_case));
+            let nats = Arc::new(NatsShared::with_routes(table, Arc::clone(&services)));
             sockets.push(socket);
             listeners.push(Arc::new(Listener {
                 address,
@@ -176,13 +177,6 @@ fn runtime(config: &Config, output: &Output) -> Result<Runtime, spanbridge::Erro
         .sink(Arc::new(output.sink.clone()))
         .counters(Arc::clone(&output.counters))
         .build()
-}
-
-fn route_settings(listener: &ListenerConfig, env: &env::Settings) -> spanbridge::RouteSettings {
-    let system = match listener.listen.protocol {
-        Protocol::Nats => "nats",
-    };
-    listener.route.settings(system, &listener.brokers[0], env)
 }
 
 fn listen(address: &Address) -> Result<(std::net::TcpListener, Address), StartError> {

@@ -7,6 +7,7 @@
 //!    │    session ── one client connection and its broker connection
 //!    │       relay ── one protocol's logic, no sockets          open_spans ── one table a process
 //!    └ config                                                   service ── whose spans they are
+//! routing ── which route a message belongs to
 //! ```
 //!
 //! Sockets and clocks end at `session`; what a frame is, is known from `relay` down; what trace
@@ -22,10 +23,15 @@ pub mod config;
 pub mod demo;
 pub mod failure;
 pub mod gateway;
+pub mod header_names;
 mod listener;
 pub mod log;
 pub mod open_spans;
+pub mod pattern;
 pub mod relay;
+pub mod routes;
+pub mod routing;
+pub mod scrub;
 pub mod serve;
 pub mod service;
 mod session;

@@ -5,6 +5,7 @@ mod capture;
 mod faults;
 mod frames;
 mod harness;
+mod routes;
 mod session;
 mod settlements;
 mod simulation;

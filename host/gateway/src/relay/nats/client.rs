@@ -121,14 +121,19 @@ impl State {
         if block.has_status() {
             return;
         }
+        let subject = message.subject.of(rest);
+        let choice = self.routes.choose(subject);
+        let traced = self.routes.get(choice);
+        let Some(route) = traced.route else { return };
         let headers = block.headers();
         // Whoever names a subject for the answer is told by it how the publish ended.
         let end = if message.reply.is_some() { 0 } else { call.now };
-        let mut parts = call.tools.publish.add(&Publish {
-            route: call.shared.route,
+        let Tools { publish, template, .. } = &mut *call.tools;
+        let mut parts = publish.add(&Publish {
+            route,
             bits: self.header_bits(),
-            resource: self.resource,
-            destination: message.subject.of(rest),
+            resource: traced.producer.unwrap_or(self.resource),
+            destination: subject,
             id: headers.and_then(|headers| headers.find(MESSAGE_ID)).unwrap_or_default(),
             body: b"",
             body_size: message.payload_len.into(),
@@ -136,8 +141,10 @@ impl State {
             end,
             parent: SpanContext::default(),
         });
-        add_headers(&mut parts, headers, &call.shared.fields);
-        self.marked.push(Marked { at, message: *message, index: parts.index(), key: 0..0 });
+        add_headers(&mut parts, headers, &traced.fields);
+        traced.add_template(subject, template, &mut parts);
+        let index = parts.index();
+        self.marked.push(Marked { at, message: *message, index, choice, key: 0..0 });
     }
 
     /// Asks the component about the publishes of a read, and changes them.
@@ -153,7 +160,9 @@ impl State {
         }
         let answer = tracer.publish(publish);
         for marked in &self.marked {
-            match splicer.edit(marked, answer.edits(marked.index), self.size_max, call.shared) {
+            let names = &self.routes.get(marked.choice).names;
+            let (edits, limits) = (answer.edits(marked.index), &call.shared.limits);
+            match splicer.edit(marked, edits, self.size_max, names, limits) {
                 Ok(()) => {}
                 Err(Skipped::TooLarge) => counters.injections_skipped.max_payload.add(1),
                 Err(Skipped::Refused) => counters.injections_skipped.refused.add(1),
