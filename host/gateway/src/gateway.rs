@@ -167,7 +167,8 @@ impl Gateway {
     }
 }
 
-fn runtime(config: &Config, output: &Output) -> Result<Runtime, spanbridge::Error> {
+/// Loads the component.
+pub(crate) fn runtime(config: &Config, output: &Output) -> Result<Runtime, spanbridge::Error> {
     let component = match &config.component {
         Some(path) => ComponentSource::Path(path.clone()),
         None => ComponentSource::default(),

@@ -17,6 +17,7 @@
 
 pub mod address;
 pub mod carrier_json;
+pub mod check_config;
 pub mod cli;
 pub mod close;
 pub mod config;
