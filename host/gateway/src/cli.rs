@@ -53,8 +53,8 @@ Examples:
 
 Clients connect to the address of --listen instead of the broker's; nothing in them changes.
 Spans go where OTEL_EXPORTER_OTLP_ENDPOINT says, http://localhost:4318 by default.
-It says where it listens when it is ready. SIGTERM and SIGINT drain it; then it prints what it
-counted.
+It says where it listens when it is ready. SIGHUP makes it read its configuration again. SIGTERM and
+SIGINT drain it; then it prints what it counted.
 
 Status: 0 after a drain, 1 when it cannot start, 2 when the command line or the configuration is
 wrong.";

@@ -7,7 +7,7 @@
 //!    │    session ── one client connection and its broker connection
 //!    │       relay ── one protocol's logic, no sockets          open_spans ── one table a process
 //!    └ config                                                   service ── whose spans they are
-//! routing ── which route a message belongs to
+//! reload ── another configuration meanwhile       routing ── which route a message belongs to
 //! ```
 //!
 //! Sockets and clocks end at `session`; what a frame is, is known from `relay` down; what trace
@@ -26,10 +26,13 @@ pub mod failure;
 pub mod gateway;
 pub mod header_names;
 mod listener;
+mod live;
 pub mod log;
+mod notify;
 pub mod open_spans;
 pub mod pattern;
 pub mod relay;
+pub mod reload;
 pub mod routes;
 pub mod routing;
 pub mod scrub;

@@ -48,7 +48,7 @@ fn gateway(args: &GatewayArgs) -> anyhow::Result<()> {
     log::start(args.log_format, settings.log_level);
     let counters = Arc::new(Counters::default());
     env::Warning::report(&warnings, &counters);
-    Ok(serve::serve(&args.config()?, &settings, counters)?)
+    Ok(serve::serve(&args.config()?, || args.config(), &settings, counters)?)
 }
 
 fn carriers(verb: Verb, args: &CarrierArgs) -> anyhow::Result<()> {

@@ -21,7 +21,7 @@
 mod aged;
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -60,10 +60,9 @@ pub(crate) fn make_room(tracer: &mut Tracer, settle: &mut SettleBatch) {
 /// The table. Shared by all sessions of a process.
 #[derive(Debug)]
 pub struct OpenSpans {
-    count_max: usize,
-    bytes_max: usize,
+    count_max: AtomicUsize,
     /// In nanoseconds.
-    age_max: u64,
+    age_max: AtomicU64,
     counters: Arc<Counters>,
     hasher: RandomState,
     shards: Box<[Mutex<Shard>]>,
@@ -128,16 +127,24 @@ impl OpenSpans {
         open_span_age_max: Duration,
         counters: Arc<Counters>,
     ) -> Self {
-        Self {
-            count_max: open_spans_max,
-            bytes_max: open_spans_max.saturating_mul(BYTES_PER_OPEN_SPAN),
-            age_max: u64::try_from(open_span_age_max.as_nanos()).unwrap_or(u64::MAX),
+        let table = Self {
+            count_max: AtomicUsize::new(0),
+            age_max: AtomicU64::new(0),
             counters,
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             count: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
-        }
+        };
+        table.set_bounds(open_spans_max, open_span_age_max);
+        table
+    }
+
+    /// Changes the bounds. What is past them goes with the next delivery, or the next sweep.
+    pub fn set_bounds(&self, open_spans_max: usize, open_span_age_max: Duration) {
+        let age_max = u64::try_from(open_span_age_max.as_nanos()).unwrap_or(u64::MAX);
+        self.count_max.store(open_spans_max, Ordering::Relaxed);
+        self.age_max.store(age_max, Ordering::Relaxed);
     }
 
     /// The deliveries in the table, those without a span included.
@@ -235,7 +242,8 @@ impl OpenSpans {
 
     /// Gives up what was silent for too long. Call it about once a second.
     pub fn sweep(&self, now: u64, tools: &mut Tools) {
-        let aged = self.end_older_than(now.saturating_sub(self.age_max), now, tools);
+        let age_max = self.age_max.load(Ordering::Relaxed);
+        let aged = self.end_older_than(now.saturating_sub(age_max), now, tools);
         self.counters.open_spans_evicted.age.add(aged);
     }
 
@@ -270,12 +278,14 @@ impl OpenSpans {
 
     /// Gives up the oldest deliveries of a shard until all bounds are kept.
     fn evict(&self, shard: &Mutex<Shard>, settle: &mut SettleBatch) {
+        let count_max = self.count_max.load(Ordering::Relaxed);
+        let bytes_max = count_max.saturating_mul(BYTES_PER_OPEN_SPAN);
         // Whatever is left over when the batch is full goes with the next delivery.
         while has_room(settle) {
             let evicted = &self.counters.open_spans_evicted;
-            let counter = if self.count.load(Ordering::Relaxed) > self.count_max {
+            let counter = if self.count.load(Ordering::Relaxed) > count_max {
                 &evicted.count
-            } else if self.bytes.load(Ordering::Relaxed) > self.bytes_max {
+            } else if self.bytes.load(Ordering::Relaxed) > bytes_max {
                 &evicted.bytes
             } else {
                 return;
