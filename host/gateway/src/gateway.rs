@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use spanbridge::env;
 use spanbridge::metrics::Counters;
@@ -14,12 +15,15 @@ use spanbridge::{ComponentSource, Runtime};
 use tokio::sync::watch;
 use tracing::{error, info};
 
-use crate::address::{Address, Protocol};
-use crate::config::{Config, ConfigError, ListenerConfig};
+use crate::address::Address;
+use crate::config::{Config, ConfigError};
 use crate::listener::Listener;
+use crate::live::LiveLimits;
 use crate::open_spans::OpenSpans;
 use crate::relay::Tools;
 use crate::relay::nats::NatsShared;
+use crate::reload::{Reload, Reloaded};
+use crate::routes::Routes;
 use crate::service::Services;
 use crate::threads::{self, Threads};
 use crate::worker::now;
@@ -87,10 +91,11 @@ pub struct Gateway {
     threads: Vec<JoinHandle<()>>,
     runtime: Runtime,
     open_spans: Arc<OpenSpans>,
+    reload: Reload,
 }
 
 impl Gateway {
-    /// Loads the component, opens a route for each listener, listens, starts the threads.
+    /// Loads the component, opens the routes, listens, starts the threads.
     ///
     /// # Errors
     ///
@@ -110,14 +115,14 @@ impl Gateway {
         ));
         let services = Arc::new(Services::new(output.resources.clone(), env.service_name.clone()));
         let sessions = Arc::new(AtomicUsize::new(0));
+        let mut routes = Routes::new(runtime.clone(), env.clone(), Arc::clone(&services));
+        let (tables, _) = routes.apply(config, Instant::now())?;
+        let limits = Arc::new(LiveLimits::new(config));
         let mut sockets = Vec::new();
         let mut listeners = Vec::new();
-        for listener in &config.listeners {
+        for (listener, table) in config.listeners.iter().zip(tables) {
             let (socket, address) = listen(&listener.listen)?;
-            let route = runtime.open_route(route_settings(listener, env))?;
-            let header_case = listener.route.header_case;
-            let services = Arc::clone(&services);
-            let nats = Arc::new(NatsShared::new(&runtime, route, services, header_case));
+            let nats = Arc::new(NatsShared::with_routes(table, Arc::clone(&services)));
             sockets.push(socket);
             listeners.push(Arc::new(Listener {
                 address,
@@ -125,20 +130,27 @@ impl Gateway {
                 nats,
                 counters: Arc::clone(&output.counters),
                 sessions: Arc::clone(&sessions),
-                drain_timeout: config.drain_timeout,
+                limits: Arc::clone(&limits),
             }));
         }
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.address.clone()).collect();
         let (stop, stopped) = watch::channel(false);
+        let reload = Reload {
+            config: config.clone(),
+            routes,
+            listeners: listeners.iter().map(|listener| Arc::clone(&listener.nats)).collect(),
+            limits: Arc::clone(&limits),
+            open_spans: Arc::clone(&open_spans),
+        };
         let threads = Threads {
             runtime: runtime.clone(),
             open_spans: Arc::clone(&open_spans),
             listeners,
-            sessions_max: config.sessions_max,
+            limits,
             stop: stopped,
         };
         let threads = threads::start(threads, sockets, config.workers)?;
-        Ok(Self { addresses, stop, threads, runtime, open_spans })
+        Ok(Self { addresses, stop, threads, runtime, open_spans, reload })
     }
 
     /// Where it listens, in the order of the configuration, with the ports that it got.
@@ -149,6 +161,20 @@ impl Gateway {
     /// The runtime, for a program that has spans of its own.
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    /// Takes another configuration over while sessions go on. What cannot change keeps its value.
+    ///
+    /// # Errors
+    ///
+    /// Fails on a configuration that cannot be used; then nothing has changed.
+    pub fn reload(&mut self, config: &Config) -> Result<Reloaded, StartError> {
+        self.reload.apply(config, Instant::now())
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.reload.config
     }
 
     /// Stops accepting, lets each session come to the end of a frame, ends open spans as abandoned.
@@ -166,7 +192,8 @@ impl Gateway {
     }
 }
 
-fn runtime(config: &Config, output: &Output) -> Result<Runtime, spanbridge::Error> {
+/// Loads the component.
+pub(crate) fn runtime(config: &Config, output: &Output) -> Result<Runtime, spanbridge::Error> {
     let component = match &config.component {
         Some(path) => ComponentSource::Path(path.clone()),
         None => ComponentSource::default(),
@@ -176,13 +203,6 @@ fn runtime(config: &Config, output: &Output) -> Result<Runtime, spanbridge::Erro
         .sink(Arc::new(output.sink.clone()))
         .counters(Arc::clone(&output.counters))
         .build()
-}
-
-fn route_settings(listener: &ListenerConfig, env: &env::Settings) -> spanbridge::RouteSettings {
-    let system = match listener.listen.protocol {
-        Protocol::Nats => "nats",
-    };
-    listener.route.settings(system, &listener.brokers[0], env)
 }
 
 fn listen(address: &Address) -> Result<(std::net::TcpListener, Address), StartError> {

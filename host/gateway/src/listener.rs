@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 
 use crate::address::{Address, Protocol};
 use crate::close::{By, Cause, Close};
+use crate::live::LiveLimits;
 use crate::relay::Relay;
 use crate::relay::nats::{NatsRelay, NatsShared};
 use crate::session::Session;
@@ -37,7 +38,7 @@ pub(crate) struct Listener {
     pub counters: Arc<Counters>,
     /// Sessions of the process.
     pub sessions: Arc<AtomicUsize>,
-    pub drain_timeout: Duration,
+    pub limits: Arc<LiveLimits>,
 }
 
 /// Counts a session for as long as it lives.
@@ -111,7 +112,7 @@ impl Listener {
         };
         let close = match over {
             Some(close) => close,
-            None => timeout(self.drain_timeout, session.drain())
+            None => timeout(self.limits.drain_timeout(), session.drain())
                 .await
                 .unwrap_or(Close { by: By::Here, cause: Cause::DrainTimeout }),
         };

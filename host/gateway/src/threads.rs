@@ -18,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::warn;
 
 use crate::listener::{Listener, Place};
+use crate::live::LiveLimits;
 use crate::open_spans::OpenSpans;
 use crate::relay::Tools;
 use crate::worker::{Bench, now};
@@ -34,7 +35,7 @@ pub(crate) struct Threads {
     pub runtime: Runtime,
     pub open_spans: Arc<OpenSpans>,
     pub listeners: Vec<Arc<Listener>>,
-    pub sessions_max: usize,
+    pub limits: Arc<LiveLimits>,
     pub stop: watch::Receiver<bool>,
 }
 
@@ -149,9 +150,10 @@ async fn accept(listener: Arc<Listener>, socket: TcpListener, deals: Vec<Deal>, 
                 }
             }
         };
-        let Some(place) = Place::take(&listener.sessions, shared.sessions_max) else {
+        let sessions_max = shared.limits.sessions_max();
+        let Some(place) = Place::take(&listener.sessions, sessions_max) else {
             listener.counters.connections_refused.limit.add(1);
-            warn!(%peer, sessions_max = shared.sessions_max, "client refused: too many sessions");
+            warn!(%peer, sessions_max, "client refused: too many sessions");
             continue;
         };
         let client = client.set_nodelay(true).and_then(|()| client.into_std());
