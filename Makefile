@@ -36,7 +36,8 @@ fuzz: ## fuzzes each target for TIME seconds (60)
 	tests/fuzz/run.sh $(TIME)
 
 bench: ## measures the call path, and prints the table
-	cargo run --release --manifest-path tests/bench/Cargo.toml
+	cargo build --release -p spanbridge-bench --bins
+	cargo run --release -p spanbridge-bench
 
 doc: ## builds the documentation, private items too
 	cargo doc --workspace --no-deps --document-private-items

@@ -1,6 +1,5 @@
 //! The component's state and its calls, without the bindings: what the benchmarks run natively.
 
-use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -20,7 +19,8 @@ use crate::settle;
 /// An instance of the component.
 #[derive(Debug)]
 pub struct Component {
-    routes: BTreeMap<u32, Route>,
+    /// By number, ascending.
+    routes: Vec<(u32, Route)>,
     random: Random,
     /// Those of the `propagation` interface.
     pub propagators: Propagators,
@@ -30,7 +30,7 @@ impl Component {
     /// An instance without routes. The same seed gives the same ids.
     pub fn new(seed: [u64; 4]) -> Self {
         Self {
-            routes: BTreeMap::new(),
+            routes: Vec::new(),
             random: Random::new(seed),
             propagators: carry::propagators(&[Kind::Tracecontext, Kind::Baggage]),
         }
@@ -39,18 +39,28 @@ impl Component {
     /// See `open` in `wit/messaging.wit`.
     pub fn open(&mut self, number: u32, settings: contract::Settings) -> Result<(), String> {
         let route = Route::open(settings)?;
-        self.routes.insert(number, route);
+        match self.place(number) {
+            Ok(at) => self.routes[at].1 = route,
+            Err(at) => self.routes.insert(at, (number, route)),
+        }
         Ok(())
     }
 
     /// See `close` in `wit/messaging.wit`.
     pub fn close(&mut self, number: u32) {
-        self.routes.remove(&number);
+        if let Ok(at) = self.place(number) {
+            self.routes.remove(at);
+        }
+    }
+
+    /// Where a route is, or where it would have to be.
+    fn place(&self, number: u32) -> Result<usize, usize> {
+        self.routes.binary_search_by_key(&number, |(number, _)| *number)
     }
 
     /// See `fields` in `wit/messaging.wit`.
     pub fn fields(&self, number: u32) -> Vec<contract::Field> {
-        let Some(route) = self.routes.get(&number) else { return Vec::new() };
+        let Some(route) = find(&self.routes, number) else { return Vec::new() };
         let hints = [Field::MtActivityPropagation, Field::StartNewTrace];
         let read = route.propagators.reads().chain(hints);
         read.map(|field| contract::Field {
@@ -66,7 +76,7 @@ impl Component {
         let mut out = Output::new(messages.len());
         let mut headers = Vec::with_capacity(HEADERS_EXPECTED);
         for message in messages {
-            let Some(route) = self.routes.get(&message.route) else {
+            let Some(route) = find(&self.routes, message.route) else {
                 out.leave_alone();
                 continue;
             };
@@ -83,7 +93,7 @@ impl Component {
         let mut out = Output::new(deliveries.len());
         let mut headers = Vec::with_capacity(HEADERS_EXPECTED);
         for delivery in deliveries {
-            let Some(route) = self.routes.get(&delivery.route) else {
+            let Some(route) = find(&self.routes, delivery.route) else {
                 out.leave_alone();
                 continue;
             };
@@ -98,6 +108,17 @@ impl Component {
     /// See `settle` in `wit/messaging.wit`.
     pub fn settle(&mut self, settlements: &[contract::Settlement], arena: &[u8]) -> Vec<u8> {
         settle::settle(settlements, arena)
+    }
+}
+
+/// The route of a number. Hosts count from 0, so that it is nearly always where its number says.
+fn find(routes: &[(u32, Route)], number: u32) -> Option<&Route> {
+    match routes.get(number as usize) {
+        Some((found, route)) if *found == number => Some(route),
+        _ => {
+            let at = routes.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+            routes.get(at).map(|(_, route)| route)
+        }
     }
 }
 

@@ -34,8 +34,6 @@ fn main() -> anyhow::Result<()> {
     match argument.as_deref() {
         None => all(ROUNDS),
         Some("--quick") => all(QUICK_ROUNDS),
-        Some("memory") => memory::child(),
-        Some("first-message") => start::child(),
         Some("profile") => profile(),
         Some(other) => anyhow::bail!("expected nothing, --quick or profile, found `{other}`"),
     }
