@@ -51,6 +51,11 @@ struct Heard {
 }
 
 impl Process {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Starts a program with all three streams held by the harness.
     ///
     /// # Errors

@@ -10,6 +10,10 @@ use serde::Deserialize;
 use spanbridge::{DeliveryMode, Relation, RouteSettings, Trust, env};
 
 use crate::address::Address;
+use crate::net::network::Network;
+use crate::net::options::{
+    BrokerTlsOptions, LimitOptions, NetOptions, ProxyProtocol, SendProxyProtocol, TlsOptions,
+};
 
 /// Largest configuration file; a real one has a few kilobytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -46,6 +50,8 @@ pub struct ListenerConfig {
     pub brokers: Vec<Address>,
     /// What its messages have in common.
     pub route: RouteOptions,
+    /// What its connections have in common.
+    pub net: NetOptions,
 }
 
 impl Default for Config {
@@ -216,6 +222,16 @@ struct FileListener {
     brokers: Vec<String>,
     #[serde(default)]
     route: RouteOptions,
+    tls: Option<TlsOptions>,
+    broker_tls: Option<BrokerTlsOptions>,
+    #[serde(default)]
+    proxy_protocol: ProxyProtocol,
+    #[serde(default)]
+    proxy_protocol_from: Vec<Network>,
+    #[serde(default)]
+    send_proxy_protocol: SendProxyProtocol,
+    #[serde(default)]
+    limits: LimitOptions,
 }
 
 impl Config {
@@ -281,7 +297,10 @@ impl Config {
             if listener.brokers.is_empty() {
                 return refuse(format!("listener {listen}: expected at least one broker"));
             }
-            let trusting = listener.brokers.iter().find(|broker| broker.is_loopback());
+            if let Err(what) = listener.net.check() {
+                return refuse(format!("listener {listen}: {what}"));
+            }
+            let trusting = listener.brokers.iter().find(|broker| broker.reaches_loopback());
             if let (Some(broker), false, false) =
                 (trusting, listen.is_loopback(), self.allow_remote)
             {
@@ -289,6 +308,13 @@ impl Config {
                     "listener {listen} can be reached from other machines, and broker {broker} may \
                      trust everyone on this one; listen on a loopback address, or say \
                      --allow-remote (allow_remote = true) if that is meant"
+                ));
+            }
+            if listener.net.lends_identity() && !listen.is_loopback() && !self.allow_remote {
+                return refuse(format!(
+                    "listener {listen} can be reached from other machines, and broker_tls would \
+                     show its certificate for all of them; ask clients for theirs (tls.client_ca), \
+                     or say --allow-remote (allow_remote = true) if that is meant"
                 ));
             }
         }
@@ -302,7 +328,15 @@ impl FileListener {
         let listen = self.listen.parse().map_err(|e| error("listen", e))?;
         let brokers: Result<_, _> = self.brokers.iter().map(|broker| broker.parse()).collect();
         let brokers = brokers.map_err(|e| error("brokers", e))?;
-        Ok(ListenerConfig { listen, brokers, route: self.route })
+        let net = NetOptions {
+            tls: self.tls,
+            broker_tls: self.broker_tls,
+            proxy_protocol: self.proxy_protocol,
+            proxy_protocol_from: self.proxy_protocol_from,
+            send_proxy_protocol: self.send_proxy_protocol,
+            limits: self.limits,
+        };
+        Ok(ListenerConfig { listen, brokers, route: self.route, net })
     }
 }
 

@@ -17,6 +17,9 @@ use tracing::{error, info};
 use crate::address::{Address, Protocol};
 use crate::config::{Config, ConfigError, ListenerConfig};
 use crate::listener::Listener;
+use crate::net::guard::Guard;
+use crate::net::tls::TlsError;
+use crate::net::{Gate, Net};
 use crate::open_spans::OpenSpans;
 use crate::relay::Tools;
 use crate::relay::nats::NatsShared;
@@ -40,6 +43,14 @@ pub enum StartError {
         address: Address,
         /// Why.
         source: io::Error,
+    },
+    /// The certificates of a listener cannot be used.
+    #[error("listener {address}: {source}")]
+    Tls {
+        /// Which listener.
+        address: Address,
+        /// Why.
+        source: TlsError,
     },
     /// The operating system refuses a thread.
     #[error("cannot start a thread: {0}")]
@@ -85,6 +96,7 @@ pub struct Gateway {
     addresses: Vec<Address>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
+    listeners: Vec<Arc<Listener>>,
     runtime: Runtime,
     open_spans: Arc<OpenSpans>,
 }
@@ -113,11 +125,13 @@ impl Gateway {
         let mut sockets = Vec::new();
         let mut listeners = Vec::new();
         for listener in &config.listeners {
-            let (socket, address) = listen(&listener.listen)?;
+            let net = net(listener)?;
+            let (socket, address, guard) = listen(listener, config.allow_remote)?;
             let route = runtime.open_route(route_settings(listener, env))?;
             let header_case = listener.route.header_case;
             let services = Arc::clone(&services);
-            let nats = Arc::new(NatsShared::new(&runtime, route, services, header_case));
+            let nats = NatsShared::new(&runtime, route, services, header_case);
+            let nats = Arc::new(nats.with_tls(net.tls_said()));
             sockets.push(socket);
             listeners.push(Arc::new(Listener {
                 address,
@@ -125,6 +139,10 @@ impl Gateway {
                 nats,
                 counters: Arc::clone(&output.counters),
                 sessions: Arc::clone(&sessions),
+                own_sessions: Arc::default(),
+                net,
+                guard,
+                gate: Gate::default(),
                 drain_timeout: config.drain_timeout,
             }));
         }
@@ -133,17 +151,32 @@ impl Gateway {
         let threads = Threads {
             runtime: runtime.clone(),
             open_spans: Arc::clone(&open_spans),
-            listeners,
+            listeners: listeners.clone(),
             sessions_max: config.sessions_max,
             stop: stopped,
         };
         let threads = threads::start(threads, sockets, config.workers)?;
-        Ok(Self { addresses, stop, threads, runtime, open_spans })
+        Ok(Self { addresses, stop, threads, listeners, runtime, open_spans })
     }
 
     /// Where it listens, in the order of the configuration, with the ports that it got.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
+    }
+
+    /// Reads the certificates of all listeners again; connections from now on use them.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the first listener whose files cannot be used. Those before it have the new
+    /// ones, it and those behind it go on with the old ones.
+    pub fn reload_certificates(&self) -> Result<(), StartError> {
+        for listener in &self.listeners {
+            let address = || listener.address.clone();
+            let reloaded = listener.net.reload();
+            reloaded.map_err(|source| StartError::Tls { address: address(), source })?;
+        }
+        Ok(())
     }
 
     /// The runtime, for a program that has spans of its own.
@@ -185,13 +218,30 @@ fn route_settings(listener: &ListenerConfig, env: &env::Settings) -> spanbridge:
     listener.route.settings(system, &listener.brokers[0], env)
 }
 
-fn listen(address: &Address) -> Result<(std::net::TcpListener, Address), StartError> {
+fn net(listener: &ListenerConfig) -> Result<Net, StartError> {
+    let address = listener.listen.clone();
+    Net::new(&listener.net).map_err(|source| StartError::Tls { address, source })
+}
+
+fn listen(
+    listener: &ListenerConfig,
+    allow_remote: bool,
+) -> Result<(std::net::TcpListener, Address, Guard), StartError> {
+    let address = &listener.listen;
     let error = |source| StartError::Listen { address: address.clone(), source };
     let socket = std::net::TcpListener::bind((address.host.as_str(), address.port));
     let socket = socket.map_err(error)?;
     socket.set_nonblocking(true).map_err(error)?;
-    let port = socket.local_addr().map_err(error)?.port();
-    let address = Address { port, ..address.clone() };
+    let local = socket.local_addr().map_err(error)?;
+    let guard = Guard::new(local.ip(), allow_remote);
+    if let Some(broker) = guard.first_refused(&listener.brokers) {
+        return Err(StartError::Config(ConfigError::Refused(format!(
+            "listener {address} can be reached from other machines, and broker {broker} is a name \
+             for this one, whose broker may trust everyone on it; listen on a loopback address, or \
+             say --allow-remote (allow_remote = true) if that is meant"
+        ))));
+    }
+    let address = Address { port: local.port(), ..address.clone() };
     info!(%address, "listening");
-    Ok((socket, address))
+    Ok((socket, address, guard))
 }

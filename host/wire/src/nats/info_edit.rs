@@ -92,8 +92,8 @@ fn first_member(json: &[u8]) -> Option<(Extent, bool)> {
 
 /// Where a value that was found in `json` lies.
 fn place_of(value: Value<'_>, json: &[u8]) -> Extent {
-    let start = value.raw().as_ptr().addr().saturating_sub(json.as_ptr().addr());
-    Extent::between(start, start.saturating_add(value.raw().len()))
+    let range = value.range_in(json);
+    Extent::between(range.start, range.end)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use spanbridge::resource::ResourceId;
 use spanbridge::{Fields, Route, Runtime};
 use spanbridge_wire::limits::NatsLimits;
+use spanbridge_wire::nats::TlsSaid;
 
 use super::limits::LOG_INTERVAL;
 use super::policies::Policies;
@@ -30,6 +31,8 @@ pub struct NatsShared {
     pub(super) unnamed: ResourceId,
     pub(super) policies: Policies,
     pub(super) refusing: Refusing,
+    /// What an `INFO` has to say about a client's connection, where the gateway ends TLS.
+    pub(super) tls_said: Option<TlsSaid>,
     /// Nanoseconds since the Unix epoch; before it, no line is logged.
     log_at: AtomicU64,
 }
@@ -52,8 +55,16 @@ impl NatsShared {
             services,
             policies: Policies::default(),
             refusing: Refusing::default(),
+            tls_said: None,
             log_at: AtomicU64::new(0),
         }
+    }
+
+    /// For sessions whose connections the gateway takes TLS off: nothing that follows in them is
+    /// hidden, and each `INFO` has to say what is true for the client's connection.
+    #[must_use]
+    pub fn with_tls(self, tls_said: Option<TlsSaid>) -> Self {
+        Self { tls_said, ..self }
     }
 
     /// The resource of a client that said this about itself.
