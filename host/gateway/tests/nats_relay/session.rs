@@ -226,3 +226,18 @@ fn many_messages_of_one_read_each_keep_their_own() {
         assert_eq!(span.name, format!("publish a.{number}"));
     }
 }
+
+#[test]
+fn addresses_and_tls_of_one_info_are_changed_together() {
+    let tls_said = Some(TlsSaid { required: true, verify: true });
+    let bed = Bed::with(1, Options { tls_said, ..Options::default() });
+    let mut session = bed.session();
+    session.broker(
+        "INFO {\"headers\":true,\"connect_urls\":[\"a:1\"],\"tls_available\":true,\"x\":1}\r\n",
+    );
+    assert_eq!(
+        session.take_to_client(),
+        "INFO {\"tls_required\":true,\"tls_verify\":true,\"headers\":true,\"connect_urls\":[],\
+         \"tls_available\":false,\"x\":1}\r\n"
+    );
+}
