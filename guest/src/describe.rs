@@ -19,6 +19,9 @@ pub(crate) struct Described<'a> {
     pub body_size: u64,
 }
 
+/// The template of one message's destination, as an attribute's number.
+const TEMPLATE: u8 = Attribute::DestinationTemplate as u8;
+
 /// What attributes did to a span.
 #[derive(Clone, Copy)]
 pub(crate) struct Written {
@@ -28,9 +31,19 @@ pub(crate) struct Written {
 
 /// The destination as a span's name shows it: the template, else the name unless it is temporary or
 /// anonymous ("Span name"). The empty string leaves it out.
-fn destination<'a>(route: &'a Route, bits: MessageBits, name: &'a [u8]) -> &'a [u8] {
+fn destination<'a>(
+    route: &'a Route,
+    bits: MessageBits,
+    parts: &Parts<'a>,
+    name: &'a [u8],
+) -> &'a [u8] {
     if let Some(template) = &route.template {
         return template.as_bytes();
+    }
+    for (attribute, value) in attributes(parts.attributes) {
+        if let (TEMPLATE, Value::Text(template)) = (attribute, value) {
+            return if core::str::from_utf8(template).is_ok() { template } else { b"" };
+        }
     }
     if bits.intersects(MessageBits::TEMPORARY | MessageBits::ANONYMOUS) { b"" } else { name }
 }
@@ -48,7 +61,7 @@ pub(crate) fn describe(
     let Described { bits, parts, body_size } = *message;
     let name = text::utf8(parts.destination);
     span::head(out, &template.beginning, head);
-    span::name(out, template.spaced, destination(route, bits, &name));
+    span::name(out, template.spaced, destination(route, bits, parts, &name));
     let mut to = Attributes::new(out, route.limits, template.count, template.dropped);
     if !name.is_empty() {
         to.utf8(&semconv::DESTINATION_NAME, &name);
@@ -67,6 +80,9 @@ pub(crate) fn describe(
     }
     more(&mut to);
     for (attribute, value) in attributes(parts.attributes) {
+        if attribute == TEMPLATE && route.template.is_some() {
+            continue;
+        }
         write(&mut to, route.old_names, attribute, value);
     }
     if route.old_names {
@@ -108,7 +124,7 @@ fn write(to: &mut Attributes<'_>, old_names: bool, attribute: u8, value: Value<'
 /// The name of an attribute of the contract and its old one; `None` for a newer host's attribute.
 fn names(attribute: u8) -> Option<(&'static Key, Option<&'static Key>)> {
     use semconv::old;
-    static NAMES: [(Attribute, &Key, Option<&Key>); 12] = [
+    static NAMES: [(Attribute, &Key, Option<&Key>); 13] = [
         (Attribute::ClientId, &semconv::CLIENT_ID, Some(&old::CLIENT_ID)),
         (Attribute::ConversationId, &semconv::CONVERSATION_ID, Some(&old::CONVERSATION_ID)),
         (Attribute::PartitionId, &semconv::PARTITION_ID, None),
@@ -121,6 +137,7 @@ fn names(attribute: u8) -> Option<(&'static Key, Option<&'static Key>)> {
         (Attribute::JobName, &semconv::JOB_NAME, None),
         (Attribute::NetworkPeerAddress, &semconv::NETWORK_PEER_ADDRESS, None),
         (Attribute::NetworkPeerPort, &semconv::NETWORK_PEER_PORT, None),
+        (Attribute::DestinationTemplate, &semconv::DESTINATION_TEMPLATE, None),
     ];
     let (of, name, old) = NAMES.get(usize::from(attribute))?;
     debug_assert!(*of as u8 == attribute, "the table follows the order of the contract");
@@ -133,9 +150,9 @@ mod tests {
 
     #[test]
     fn every_attribute_of_the_contract_has_its_name() {
-        for attribute in 0..=Attribute::NetworkPeerPort as u8 {
+        for attribute in 0..=Attribute::DestinationTemplate as u8 {
             assert!(names(attribute).is_some(), "{attribute}");
         }
-        assert!(names(Attribute::NetworkPeerPort as u8 + 1).is_none());
+        assert!(names(Attribute::DestinationTemplate as u8 + 1).is_none());
     }
 }

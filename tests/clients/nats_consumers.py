@@ -80,7 +80,8 @@ async def push(nc, js, policy, acknowledge):
         message = await subscription.next_msg(timeout=5)
         sequence = message.metadata.sequence.stream
         if sequence in acknowledge:
-            await message.ack()
+            # Answered, so that it is not in one packet with the next one.
+            await message.ack_sync(timeout=5)
         saw(message)
     await nc.flush()
 

@@ -10,6 +10,7 @@
 )]
 
 mod cli;
+mod config;
 mod demo;
 mod faults;
 mod harness;

@@ -4,6 +4,7 @@ mod credentials;
 mod limits;
 mod pressure;
 mod proxy_protocol;
+mod reload;
 mod tls;
 
 use anyhow::Result;

@@ -136,16 +136,27 @@ impl Gateway {
         Ok(Exit { status, summary: summary(&self.process.lines(Stream::Out)) })
     }
 
-    /// The memory that it has in use, in bytes: what Linux counts as resident.
+    /// Makes it read its configuration again (SIGHUP), waits until it has said what came of that
+    /// for the time with this number, from 1, and answers it.
     ///
     /// # Errors
-    /// When the system does not say.
-    pub fn memory(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB"));
-        let kilobytes = kilobytes.context("VmRSS in kB")?.trim().parse::<u64>()?;
-        Ok(kilobytes * 1024)
+    /// When it says nothing.
+    pub fn reload(&mut self, time: usize) -> Result<String> {
+        self.process.signal("HUP")?;
+        let mut said = 0;
+        self.process.wait_for_line("what became of the reload", BOUND, |stream, line| {
+            let is_answer = line.starts_with("reloaded: ") || line.starts_with("not reloaded: ");
+            said += usize::from(stream == Stream::Out && is_answer);
+            (said == time).then(|| line.to_owned())
+        })
+    }
+
+    /// Its resident memory, in KiB.
+    ///
+    /// # Errors
+    /// When the system cannot tell.
+    pub fn resident_kib(&self) -> Result<u64> {
+        self.process.resident_kib()
     }
 
     /// Ends it at once (SIGKILL).

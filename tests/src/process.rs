@@ -51,11 +51,6 @@ struct Heard {
 }
 
 impl Process {
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Starts a program with all three streams held by the harness.
     ///
     /// # Errors
@@ -141,6 +136,17 @@ impl Process {
             bail!("cannot send SIG{name} to {}", self.name);
         }
         Ok(())
+    }
+
+    /// Memory of the child that is resident, in KiB, as the system sees it.
+    ///
+    /// # Errors
+    /// When the system cannot tell.
+    pub fn resident_kib(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        Ok(number.context("no VmRSS")?.parse()?)
     }
 
     /// Whether the child still runs.

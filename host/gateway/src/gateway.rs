@@ -1,9 +1,11 @@
 //! The gateway as a whole: starts its threads, stops them, says what happened.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use spanbridge::env;
 use spanbridge::metrics::Counters;
@@ -14,15 +16,18 @@ use spanbridge::{ComponentSource, Runtime};
 use tokio::sync::watch;
 use tracing::{error, info};
 
-use crate::address::{Address, Protocol};
+use crate::address::Address;
 use crate::config::{Config, ConfigError, ListenerConfig};
 use crate::listener::Listener;
+use crate::live::LiveLimits;
 use crate::net::guard::Guard;
 use crate::net::tls::TlsError;
 use crate::net::{Gate, Net};
 use crate::open_spans::OpenSpans;
 use crate::relay::Tools;
 use crate::relay::nats::NatsShared;
+use crate::reload::{Reload, Reloaded};
+use crate::routes::Routes;
 use crate::service::Services;
 use crate::threads::{self, Threads};
 use crate::worker::now;
@@ -50,11 +55,17 @@ pub enum StartError {
         /// Which listener.
         address: Address,
         /// Why.
-        source: TlsError,
+        source: Box<TlsError>,
     },
     /// The operating system refuses a thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
+}
+
+impl StartError {
+    pub(crate) fn tls(listener: &Address, error: TlsError) -> Self {
+        Self::Tls { address: listener.clone(), source: Box::new(error) }
+    }
 }
 
 /// Where spans go: a queue, and the resources that its spans refer to.
@@ -96,13 +107,13 @@ pub struct Gateway {
     addresses: Vec<Address>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
-    listeners: Vec<Arc<Listener>>,
     runtime: Runtime,
     open_spans: Arc<OpenSpans>,
+    reload: Reload,
 }
 
 impl Gateway {
-    /// Loads the component, opens a route for each listener, listens, starts the threads.
+    /// Loads the component, opens the routes, listens, starts the threads.
     ///
     /// # Errors
     ///
@@ -122,15 +133,15 @@ impl Gateway {
         ));
         let services = Arc::new(Services::new(output.resources.clone(), env.service_name.clone()));
         let sessions = Arc::new(AtomicUsize::new(0));
+        let mut routes = Routes::new(runtime.clone(), env.clone(), Arc::clone(&services));
+        let (tables, _) = routes.apply(config, Instant::now())?;
+        let limits = Arc::new(LiveLimits::new(config));
         let mut sockets = Vec::new();
         let mut listeners = Vec::new();
-        for listener in &config.listeners {
+        for (listener, table) in config.listeners.iter().zip(tables) {
             let net = net(listener)?;
-            let (socket, address, guard) = listen(listener, config.allow_remote)?;
-            let route = runtime.open_route(route_settings(listener, env))?;
-            let header_case = listener.route.header_case;
-            let services = Arc::clone(&services);
-            let nats = NatsShared::new(&runtime, route, services, header_case);
+            let (socket, address, local) = listen(listener, config.allow_remote)?;
+            let nats = NatsShared::with_routes(table, Arc::clone(&services));
             let nats = Arc::new(nats.with_tls(net.tls_said()));
             sockets.push(socket);
             listeners.push(Arc::new(Listener {
@@ -141,22 +152,29 @@ impl Gateway {
                 sessions: Arc::clone(&sessions),
                 own_sessions: Arc::default(),
                 net,
-                guard,
+                local,
                 gate: Gate::default(),
-                drain_timeout: config.drain_timeout,
+                limits: Arc::clone(&limits),
             }));
         }
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.address.clone()).collect();
         let (stop, stopped) = watch::channel(false);
+        let reload = Reload {
+            config: config.clone(),
+            routes,
+            listeners: listeners.clone(),
+            limits: Arc::clone(&limits),
+            open_spans: Arc::clone(&open_spans),
+        };
         let threads = Threads {
             runtime: runtime.clone(),
             open_spans: Arc::clone(&open_spans),
-            listeners: listeners.clone(),
-            sessions_max: config.sessions_max,
+            listeners,
+            limits,
             stop: stopped,
         };
         let threads = threads::start(threads, sockets, config.workers)?;
-        Ok(Self { addresses, stop, threads, listeners, runtime, open_spans })
+        Ok(Self { addresses, stop, threads, runtime, open_spans, reload })
     }
 
     /// Where it listens, in the order of the configuration, with the ports that it got.
@@ -164,24 +182,24 @@ impl Gateway {
         &self.addresses
     }
 
-    /// Reads the certificates of all listeners again; connections from now on use them.
-    ///
-    /// # Errors
-    ///
-    /// Fails with the first listener whose files cannot be used. Those before it have the new
-    /// ones, it and those behind it go on with the old ones.
-    pub fn reload_certificates(&self) -> Result<(), StartError> {
-        for listener in &self.listeners {
-            let address = || listener.address.clone();
-            let reloaded = listener.net.reload();
-            reloaded.map_err(|source| StartError::Tls { address: address(), source })?;
-        }
-        Ok(())
-    }
-
     /// The runtime, for a program that has spans of its own.
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    /// Takes another configuration over while sessions go on, and reads the certificates in force
+    /// again. What cannot change keeps its value.
+    ///
+    /// # Errors
+    ///
+    /// Fails on a configuration or a certificate that cannot be used; then nothing has changed.
+    pub fn reload(&mut self, config: &Config) -> Result<Reloaded, StartError> {
+        self.reload.apply(config, Instant::now())
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.reload.config
     }
 
     /// Stops accepting, lets each session come to the end of a frame, ends open spans as abandoned.
@@ -199,7 +217,8 @@ impl Gateway {
     }
 }
 
-fn runtime(config: &Config, output: &Output) -> Result<Runtime, spanbridge::Error> {
+/// Loads the component.
+pub(crate) fn runtime(config: &Config, output: &Output) -> Result<Runtime, spanbridge::Error> {
     let component = match &config.component {
         Some(path) => ComponentSource::Path(path.clone()),
         None => ComponentSource::default(),
@@ -211,37 +230,23 @@ fn runtime(config: &Config, output: &Output) -> Result<Runtime, spanbridge::Erro
         .build()
 }
 
-fn route_settings(listener: &ListenerConfig, env: &env::Settings) -> spanbridge::RouteSettings {
-    let system = match listener.listen.protocol {
-        Protocol::Nats => "nats",
-    };
-    listener.route.settings(system, &listener.brokers[0], env)
-}
-
-fn net(listener: &ListenerConfig) -> Result<Net, StartError> {
-    let address = listener.listen.clone();
-    Net::new(&listener.net).map_err(|source| StartError::Tls { address, source })
+/// Prepares what a listener does to connections, with the certificates that it names.
+pub(crate) fn net(listener: &ListenerConfig) -> Result<Net, StartError> {
+    Net::new(&listener.net).map_err(|error| StartError::tls(&listener.listen, error))
 }
 
 fn listen(
     listener: &ListenerConfig,
     allow_remote: bool,
-) -> Result<(std::net::TcpListener, Address, Guard), StartError> {
+) -> Result<(std::net::TcpListener, Address, IpAddr), StartError> {
     let address = &listener.listen;
     let error = |source| StartError::Listen { address: address.clone(), source };
     let socket = std::net::TcpListener::bind((address.host.as_str(), address.port));
     let socket = socket.map_err(error)?;
     socket.set_nonblocking(true).map_err(error)?;
     let local = socket.local_addr().map_err(error)?;
-    let guard = Guard::new(local.ip(), allow_remote);
-    if let Some(broker) = guard.first_refused(&listener.brokers) {
-        return Err(StartError::Config(ConfigError::Refused(format!(
-            "listener {address} can be reached from other machines, and broker {broker} is a name \
-             for this one, whose broker may trust everyone on it; listen on a loopback address, or \
-             say --allow-remote (allow_remote = true) if that is meant"
-        ))));
-    }
+    Guard::new(local.ip(), allow_remote).check_names(address, &listener.brokers)?;
     let address = Address { port: local.port(), ..address.clone() };
     info!(%address, "listening");
-    Ok((socket, address, guard))
+    Ok((socket, address, local.ip()))
 }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 
 use crate::address::{Address, Protocol};
 use crate::close::{By, Cause, Close};
+use crate::live::LiveLimits;
 use crate::net::guard::Guard;
 use crate::net::{Arrived, Gate, Net, Reason, Refusal, SourcePlace, Stream, canonical, greet};
 use crate::relay::Relay;
@@ -43,11 +44,11 @@ pub(crate) struct Listener {
     pub own_sessions: Arc<AtomicUsize>,
     /// What comes before a session.
     pub net: Net,
-    /// What it may connect to.
-    pub guard: Guard,
+    /// What its socket is bound to.
+    pub local: IpAddr,
     /// For log lines about clients that are refused.
     pub gate: Gate,
-    pub drain_timeout: Duration,
+    pub limits: Arc<LiveLimits>,
 }
 
 /// Counts a session for as long as it lives.
@@ -165,7 +166,7 @@ impl Listener {
         };
         let close = match over {
             Some(close) => close,
-            None => timeout(self.drain_timeout, session.drain())
+            None => timeout(self.limits.drain_timeout(), session.drain())
                 .await
                 .unwrap_or(Close { by: By::Here, cause: Cause::DrainTimeout }),
         };
@@ -199,8 +200,9 @@ impl Listener {
     async fn connect_to(&self, broker: &Address) -> io::Result<TcpStream> {
         let addresses = tokio::net::lookup_host((broker.host.as_str(), broker.port)).await?;
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        let guard = Guard::new(self.local, self.limits.allow_remote());
         for address in addresses {
-            if let Err(error) = self.guard.check(address) {
+            if let Err(error) = guard.check(address) {
                 last = error;
                 continue;
             }

@@ -19,8 +19,10 @@ mod stream;
 pub mod tls;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::{ClientConfig, ServerConfig};
 use spanbridge_wire::nats::TlsSaid;
 use tokio::net::TcpStream;
 
@@ -43,6 +45,13 @@ pub(crate) struct Net {
     sources: Sources,
 }
 
+/// What a listener's certificate files held when they were read again.
+#[derive(Debug)]
+pub(crate) struct Certificates {
+    to_clients: Option<Arc<ServerConfig>>,
+    to_brokers: Option<Arc<ClientConfig>>,
+}
+
 impl Net {
     /// Reads the certificates that the options name.
     pub(crate) fn new(options: &NetOptions) -> Result<Self, TlsError> {
@@ -54,18 +63,23 @@ impl Net {
         })
     }
 
-    /// Reads the certificates again. Connections from now on use them; when one cannot be used,
-    /// everything stays as it was.
-    pub(crate) fn reload(&self) -> Result<(), TlsError> {
-        let to_clients = self.to_clients.as_ref().map(ToClients::prepare).transpose()?;
-        let to_brokers = self.to_brokers.as_ref().map(ToBrokers::prepare).transpose()?;
+    /// Reads the certificates again.
+    pub(crate) fn read_again(&self) -> Result<Certificates, TlsError> {
+        Ok(Certificates {
+            to_clients: self.to_clients.as_ref().map(ToClients::prepare).transpose()?,
+            to_brokers: self.to_brokers.as_ref().map(ToBrokers::prepare).transpose()?,
+        })
+    }
+
+    /// Takes certificates into use; connections from now on have them.
+    pub(crate) fn swap(&self, certificates: Certificates) {
+        let Certificates { to_clients, to_brokers } = certificates;
         if let (Some(side), Some(config)) = (&self.to_clients, to_clients) {
             side.swap(config);
         }
         if let (Some(side), Some(config)) = (&self.to_brokers, to_brokers) {
             side.swap(config);
         }
-        Ok(())
     }
 
     /// What an `INFO` has to say about the client's connection; `None` where the gateway has no
@@ -88,7 +102,7 @@ impl Net {
     }
 
     fn handshake_timeout(&self) -> Duration {
-        Duration::from_secs(self.options.limits.handshake_timeout_seconds.into())
+        self.options.limits.handshake_timeout
     }
 }
 

@@ -21,7 +21,7 @@
 mod aged;
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,10 +47,9 @@ const SWEPT_PER_TURN_MAX: usize = 1024;
 /// The table. Shared by all sessions of a process.
 #[derive(Debug)]
 pub struct OpenSpans {
-    count_max: usize,
-    bytes_max: usize,
+    count_max: AtomicUsize,
     /// In nanoseconds.
-    age_max: u64,
+    age_max: AtomicU64,
     counters: Arc<Counters>,
     hasher: RandomState,
     shards: Box<[Mutex<Shard>]>,
@@ -115,16 +114,24 @@ impl OpenSpans {
         open_span_age_max: Duration,
         counters: Arc<Counters>,
     ) -> Self {
-        Self {
-            count_max: open_spans_max,
-            bytes_max: open_spans_max.saturating_mul(BYTES_PER_OPEN_SPAN),
-            age_max: u64::try_from(open_span_age_max.as_nanos()).unwrap_or(u64::MAX),
+        let table = Self {
+            count_max: AtomicUsize::new(0),
+            age_max: AtomicU64::new(0),
             counters,
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             count: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
-        }
+        };
+        table.set_bounds(open_spans_max, open_span_age_max);
+        table
+    }
+
+    /// Changes the bounds. What is past them goes with the next delivery, or the next sweep.
+    pub fn set_bounds(&self, open_spans_max: usize, open_span_age_max: Duration) {
+        let age_max = u64::try_from(open_span_age_max.as_nanos()).unwrap_or(u64::MAX);
+        self.count_max.store(open_spans_max, Ordering::Relaxed);
+        self.age_max.store(age_max, Ordering::Relaxed);
     }
 
     /// The deliveries in the table, those without a span included.
@@ -234,7 +241,7 @@ impl OpenSpans {
     /// Gives up what was silent for too long. Call it about once a second, and again after the
     /// thread's sessions had their turn while the answer is that there may be more.
     pub fn sweep(&self, now: u64, tools: &mut Tools) -> bool {
-        let time = now.saturating_sub(self.age_max);
+        let time = now.saturating_sub(self.age_max.load(Ordering::Relaxed));
         let (aged, more) = self.end_older_than(time, now, SWEPT_PER_TURN_MAX, tools);
         self.counters.open_spans_evicted.age.add(aged);
         more
@@ -278,11 +285,13 @@ impl OpenSpans {
 
     /// Gives up the oldest deliveries of a shard until all bounds are kept.
     fn evict(&self, shard: &Mutex<Shard>, settle: &mut SettleBatch) {
+        let count_max = self.count_max.load(Ordering::Relaxed);
+        let bytes_max = count_max.saturating_mul(BYTES_PER_OPEN_SPAN);
         loop {
             let evicted = &self.counters.open_spans_evicted;
-            let counter = if self.count.load(Ordering::Relaxed) > self.count_max {
+            let counter = if self.count.load(Ordering::Relaxed) > count_max {
                 &evicted.count
-            } else if self.bytes.load(Ordering::Relaxed) > self.bytes_max {
+            } else if self.bytes.load(Ordering::Relaxed) > bytes_max {
                 &evicted.bytes
             } else {
                 return;

@@ -62,6 +62,8 @@ pub struct Tools {
     pub deliver: DeliverBatch,
     /// Spans that have ended; emptied by [`Tools::settle_ended`].
     pub settle: SettleBatch,
+    /// Space for the template of a destination.
+    pub template: Vec<u8>,
     /// The open spans of the process.
     pub open_spans: Arc<OpenSpans>,
     /// The counters of the process.
@@ -76,6 +78,7 @@ impl Tools {
             publish: runtime.publish_batch(),
             deliver: runtime.deliver_batch(),
             settle: runtime.settle_batch(),
+            template: Vec::new(),
             open_spans: Arc::clone(open_spans),
             counters: Arc::clone(runtime.counters()),
         }

@@ -19,6 +19,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::warn;
 
 use crate::listener::{Listener, Place};
+use crate::live::LiveLimits;
 use crate::open_spans::OpenSpans;
 use crate::relay::Tools;
 use crate::worker::{Bench, now};
@@ -35,7 +36,7 @@ pub(crate) struct Threads {
     pub runtime: Runtime,
     pub open_spans: Arc<OpenSpans>,
     pub listeners: Vec<Arc<Listener>>,
-    pub sessions_max: usize,
+    pub limits: Arc<LiveLimits>,
     pub stop: watch::Receiver<bool>,
 }
 
@@ -150,7 +151,8 @@ async fn accept(listener: Arc<Listener>, socket: TcpListener, deals: Vec<Deal>, 
                 }
             }
         };
-        let Some(place) = listener.place(shared.sessions_max) else {
+        let sessions_max = shared.limits.sessions_max();
+        let Some(place) = listener.place(sessions_max) else {
             listener.counters.connections_refused.limit.add(1);
             if listener.gate.opens(Instant::now()) {
                 let sessions = listener.sessions.load(Ordering::Relaxed);

@@ -83,6 +83,7 @@ fn gateway(folder: &Path, says: &[u8]) -> Gateway {
     };
     let broker = format!("nats://127.0.0.1:{}", broker(says.into()));
     let listener = ListenerConfig {
+        name: None,
         listen: "nats://127.0.0.1:0".parse().unwrap(),
         brokers: vec![broker.parse().unwrap()],
         route: RouteOptions::default(),
@@ -123,21 +124,25 @@ fn a_slow_reader_behind_tls_gets_everything() {
 fn renewed_certificates_are_taken_into_use_and_broken_ones_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let old = renew(folder.path());
-    let gateway = gateway(folder.path(), INFO.as_bytes());
+    let mut gateway = gateway(folder.path(), INFO.as_bytes());
+    let config = gateway.config().clone();
     assert_eq!(greeting(&gateway, &old).unwrap(), SAID);
     let new = renew(folder.path());
     assert!(greeting(&gateway, &new).is_err(), "nobody has said that there is a new one");
-    gateway.reload_certificates().unwrap();
+    gateway.reload(&config).unwrap();
     assert_eq!(greeting(&gateway, &new).unwrap(), SAID);
     assert!(greeting(&gateway, &old).is_err());
 
     // A key that does not belong to it, and no certificate at all.
     fs::write(folder.path().join("server.key"), KeyPair::generate().unwrap().serialize_pem())
         .unwrap();
-    let error = gateway.reload_certificates().unwrap_err().to_string();
-    assert!(error.contains("127.0.0.1"), "{error}");
+    let mut fewer = config.clone();
+    fewer.sessions_max = 1;
+    let error = gateway.reload(&fewer).unwrap_err().to_string();
+    assert!(error.contains("127.0.0.1") && error.contains("server.key"), "{error}");
+    assert_eq!(gateway.config(), &config, "nothing has changed");
     fs::write(folder.path().join("server.pem"), "").unwrap();
-    let error = gateway.reload_certificates().unwrap_err().to_string();
+    let error = gateway.reload(&config).unwrap_err().to_string();
     assert!(error.contains("server.pem"), "{error}");
     assert_eq!(greeting(&gateway, &new).unwrap(), SAID, "what was in use stays in use");
     gateway.stop();

@@ -135,6 +135,9 @@ counters! {
         reason = connection, timeout, throttled, unavailable, refused, response, encode, io, panic
     }, "Export requests that failed, each attempt counted, by what went wrong.";
     env_warnings, "Settings in OTEL_* variables that were not honoured as written.";
+    reloads: Reloads {
+        result = ok, failed
+    }, "Times the configuration was read again, by whether it was taken over.";
     resources_overflow, "Resources refused because the table was full.";
     resource_values_cut, "Resource attributes dropped or shortened to a limit.";
     sessions_opened, "Client connections for which a broker was found.";

@@ -19,7 +19,7 @@ const STOPPED: Duration = Duration::from_secs(2);
 
 /// What a gateway may grow by while a peer is slow: a read of each direction, and the allocator's
 /// habits. A session that kept what it read would grow by tens of megabytes.
-const GROWTH_BYTES_MAX: u64 = 8 * 1024 * 1024;
+const GROWTH_KIB_MAX: u64 = 8 * 1024;
 
 /// A session between a client and a broker that are both the test.
 struct Session {
@@ -77,7 +77,7 @@ fn messages(control: &str) -> Vec<u8> {
 /// One side sends more than the other takes for a while; then everything arrives.
 fn slow_peer(bytes: &[u8], from_client: bool) -> Result<()> {
     let mut session = Session::start()?;
-    let before = session.gateway.memory()?;
+    let before = session.gateway.resident_kib()?;
     let (from, to) = if from_client {
         (&mut session.client, &mut session.broker)
     } else {
@@ -85,8 +85,8 @@ fn slow_peer(bytes: &[u8], from_client: bool) -> Result<()> {
     };
     let written = fill(from, bytes)?;
     assert!(written < bytes.len(), "a peer that takes nothing stops the one that sends");
-    let grown = session.gateway.memory()?.saturating_sub(before);
-    assert!(grown < GROWTH_BYTES_MAX, "the gateway grew by {grown} bytes");
+    let grown = session.gateway.resident_kib()?.saturating_sub(before);
+    assert!(grown < GROWTH_KIB_MAX, "the gateway grew by {grown} KiB");
     let mut from = from.try_clone()?;
     from.set_write_timeout(Some(BOUND))?;
     thread::scope(|scope| -> Result<()> {

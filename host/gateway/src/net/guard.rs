@@ -9,6 +9,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 
 use crate::address::Address;
+use crate::config::ConfigError;
 
 /// What a listener may connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +37,23 @@ impl Guard {
         Ok(())
     }
 
+    /// Refuses a listener one of whose brokers has a name that means loopback now.
+    pub(crate) fn check_names(
+        self,
+        listen: &Address,
+        brokers: &[Address],
+    ) -> Result<(), ConfigError> {
+        let Some(broker) = self.first_refused(brokers) else { return Ok(()) };
+        Err(ConfigError::Refused(format!(
+            "listener {listen} can be reached from other machines, and broker {broker} is a name \
+             for this one, whose broker may trust everyone on it; listen on a loopback address, or \
+             say --allow-remote (allow_remote = true) if that is meant"
+        )))
+    }
+
     /// Answers the first broker whose name means loopback now. A name that means nothing now is
     /// looked at again with each connection.
-    pub(crate) fn first_refused(self, brokers: &[Address]) -> Option<&Address> {
+    fn first_refused(self, brokers: &[Address]) -> Option<&Address> {
         let refused = |broker: &&Address| {
             let addresses = (broker.host.as_str(), broker.port).to_socket_addrs();
             addresses.into_iter().flatten().any(|address| self.check(address).is_err())

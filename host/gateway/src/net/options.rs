@@ -1,8 +1,7 @@
-//! The options of a listener's connections, as the file spells them.
+//! The options of a listener's connections.
 
 use std::path::PathBuf;
-
-use serde::Deserialize;
+use std::time::Duration;
 
 use super::network::Network;
 
@@ -24,8 +23,7 @@ pub struct NetOptions {
 }
 
 /// TLS towards clients: `[listener.tls]`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsOptions {
     /// The certificate that clients are shown, and those that it leads back to: a PEM file.
     pub certificate: PathBuf,
@@ -34,13 +32,11 @@ pub struct TlsOptions {
     /// Clients have to show a certificate that leads back to one of these: a PEM file.
     pub client_ca: Option<PathBuf>,
     /// The handshake comes first; else behind the server's `INFO`, as NATS clients expect it.
-    #[serde(default)]
     pub first: bool,
 }
 
 /// TLS towards brokers: `[listener.broker_tls]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BrokerTlsOptions {
     /// The broker's certificate has to lead back to one of these, a PEM file; without it, to one
     /// that the system trusts.
@@ -56,8 +52,7 @@ pub struct BrokerTlsOptions {
 }
 
 /// Whether clients come through a load balancer that says who they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProxyProtocol {
     /// No: a header is bytes like any other.
     #[default]
@@ -69,8 +64,7 @@ pub enum ProxyProtocol {
 }
 
 /// Whether brokers are told who the client is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SendProxyProtocol {
     /// No.
     #[default]
@@ -80,19 +74,18 @@ pub enum SendProxyProtocol {
 }
 
 /// Bounds of a listener's connections: `[listener.limits]`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitOptions {
     /// Sessions of this listener, beside the bound of the process.
     pub sessions_max: Option<usize>,
     /// Sessions from one address; of version 6, from one network of 64 bits.
     pub sessions_per_source_max: Option<usize>,
     /// How long each step before a session may take: a PROXY header, a TLS handshake.
-    pub handshake_timeout_seconds: u32,
-    /// After so much silence the peer is asked whether it is still there; 0: never.
-    pub keepalive_seconds: u32,
-    /// A connection whose peer takes nothing for so long ends; 0: never.
-    pub stall_timeout_seconds: u32,
+    pub handshake_timeout: Duration,
+    /// After so much silence the peer is asked whether it is still there; zero: never.
+    pub keepalive: Duration,
+    /// A connection whose peer takes nothing for so long ends; zero: never.
+    pub stall_timeout: Duration,
 }
 
 impl Default for LimitOptions {
@@ -103,12 +96,12 @@ impl Default for LimitOptions {
             sessions_per_source_max: None,
             // Two seconds are what nats-server gives a TLS handshake; a first lost segment takes
             // one, and a second two more.
-            handshake_timeout_seconds: 5,
+            handshake_timeout: Duration::from_secs(5),
             // Below the five minutes after which the idle tables of routers forget.
-            keepalive_seconds: 60,
+            keepalive: Duration::from_secs(60),
             // A server cuts a client off that takes nothing for ten seconds. Somebody who suspends
             // a laptop comes back later than this, and connects again.
-            stall_timeout_seconds: 120,
+            stall_timeout: Duration::from_secs(120),
         }
     }
 }
@@ -138,13 +131,13 @@ impl NetOptions {
             }
             _ => {}
         }
-        let counts = [
-            ("limits.sessions_max", limits.sessions_max),
-            ("limits.sessions_per_source_max", limits.sessions_per_source_max),
-            ("limits.handshake_timeout_seconds", Some(limits.handshake_timeout_seconds as usize)),
+        let zero = [
+            ("limits.sessions_max", limits.sessions_max == Some(0)),
+            ("limits.sessions_per_source_max", limits.sessions_per_source_max == Some(0)),
+            ("limits.handshake_timeout_seconds", limits.handshake_timeout.is_zero()),
         ];
-        for (key, value) in counts {
-            if value == Some(0) {
+        for (key, is_zero) in zero {
+            if is_zero {
                 return Err(format!("{key}: expected at least 1, found 0"));
             }
         }
@@ -192,7 +185,7 @@ mod tests {
             ),
             (
                 "limits.handshake_timeout_seconds",
-                options(|net| net.limits.handshake_timeout_seconds = 0),
+                options(|net| net.limits.handshake_timeout = Duration::ZERO),
             ),
         ] {
             let error = wrong.check().unwrap_err();

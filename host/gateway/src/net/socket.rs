@@ -20,20 +20,18 @@ const PROBES_MAX: u32 = 4;
 pub(crate) fn prepare(stream: &TcpStream, limits: &LimitOptions) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
-    if limits.keepalive_seconds > 0 {
-        let after = Duration::from_secs(limits.keepalive_seconds.into());
+    if !limits.keepalive.is_zero() {
         let keepalive = TcpKeepalive::new()
-            .with_time(after)
-            .with_interval(PROBE_INTERVAL.min(after))
+            .with_time(limits.keepalive)
+            .with_interval(PROBE_INTERVAL.min(limits.keepalive))
             .with_retries(PROBES_MAX);
         socket.set_tcp_keepalive(&keepalive)?;
     }
     // Also ends a connection whose peer answers but takes nothing: its window stays closed, what
     // is sent stays here. That is no keepalive's business.
     #[cfg(target_os = "linux")]
-    if limits.stall_timeout_seconds > 0 {
-        let stall = Duration::from_secs(limits.stall_timeout_seconds.into());
-        socket.set_tcp_user_timeout(Some(stall))?;
+    if !limits.stall_timeout.is_zero() {
+        socket.set_tcp_user_timeout(Some(limits.stall_timeout))?;
     }
     Ok(())
 }
@@ -47,8 +45,8 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let connect = || TcpStream::connect(listener.local_addr().unwrap());
         let never = LimitOptions {
-            keepalive_seconds: 0,
-            stall_timeout_seconds: 0,
+            keepalive: Duration::ZERO,
+            stall_timeout: Duration::ZERO,
             ..LimitOptions::default()
         };
         let usual = LimitOptions::default();

@@ -39,9 +39,19 @@ pub enum TlsError {
     /// The name that a broker is to have.
     #[error("broker_tls.server_name: expected a DNS name or an IP address, found `{0}`")]
     ServerName(String),
-    /// A certificate or key is unusable, or they do not belong together.
-    #[error("unusable certificate or key: {0}")]
+    /// A certificate is unusable, or TLS itself.
+    #[error("unusable certificate: {0}")]
     Rustls(#[from] rustls::Error),
+    /// A certificate or its key is unusable, or they do not belong together.
+    #[error("unusable certificate {certificate} or key {key}: {source}")]
+    Identity {
+        /// The file of the certificate.
+        certificate: PathBuf,
+        /// The file of the key.
+        key: PathBuf,
+        /// What is wrong with them.
+        source: rustls::Error,
+    },
     /// Nothing a client shows could be verified.
     #[error("unusable client_ca {path}: {source}")]
     ClientCa {
@@ -156,7 +166,8 @@ fn server_config(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
         }
     };
     let (chain, key) = identity(&options.certificate, &options.key)?;
-    Ok(Arc::new(builder.with_single_cert(chain, key)?))
+    let config = builder.with_single_cert(chain, key);
+    Ok(Arc::new(config.map_err(unusable(&options.certificate, &options.key))?))
 }
 
 fn client_config(options: &BrokerTlsOptions) -> Result<Arc<ClientConfig>, TlsError> {
@@ -169,8 +180,9 @@ fn client_config(options: &BrokerTlsOptions) -> Result<Arc<ClientConfig>, TlsErr
     let builder = builder.with_root_certificates(roots);
     Ok(Arc::new(match (&options.certificate, &options.key) {
         (Some(certificate), Some(key)) => {
-            let (chain, key) = identity(certificate, key)?;
-            builder.with_client_auth_cert(chain, key)?
+            let (chain, private) = identity(certificate, key)?;
+            let config = builder.with_client_auth_cert(chain, private);
+            config.map_err(unusable(certificate, key))?
         }
         _ => builder.with_no_client_auth(),
     }))
@@ -206,6 +218,14 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         return Err(TlsError::NoCertificate { path: path.to_owned() });
     }
     Ok(all)
+}
+
+fn unusable(certificate: &Path, key: &Path) -> impl Fn(rustls::Error) -> TlsError {
+    move |source| TlsError::Identity {
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
+        source,
+    }
 }
 
 fn pem(path: &Path) -> impl Fn(PemError) -> TlsError {

@@ -23,6 +23,7 @@ mod consumers;
 mod limits;
 mod policies;
 mod refusing;
+mod session_routes;
 mod shared;
 mod splice;
 mod state;
@@ -152,6 +153,7 @@ impl Relay for NatsRelay {
             return Fed::Rewritten;
         }
         let shared = Arc::clone(&self.shared);
+        self.state.routes.refresh(&shared);
         let mut call = Call { shared: &shared, tools, now };
         if held.is_empty() {
             let (done, fed) = self.relay(from, bytes, false, &mut call, out);

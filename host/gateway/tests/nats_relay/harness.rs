@@ -103,8 +103,9 @@ pub(crate) struct Bed {
     pub(crate) counters: Arc<Counters>,
     pub(crate) open_spans: Arc<OpenSpans>,
     pub(crate) resources: Resources,
-    runtime: Runtime,
-    shared: Arc<NatsShared>,
+    pub(crate) runtime: Runtime,
+    pub(crate) shared: Arc<NatsShared>,
+    pub(crate) services: Arc<Services>,
     recorder: Arc<Recorder>,
 }
 
@@ -156,11 +157,12 @@ impl Bed {
         let route = runtime.open_route(options.settings).expect("the route opens");
         let resources = Resources::new(None, &[], RESOURCES_MAX, Arc::clone(&counters));
         let services = Arc::new(Services::new(resources.clone(), None));
-        let shared = NatsShared::new(&runtime, route, services, options.header_case);
+        let shared = NatsShared::new(&runtime, route, Arc::clone(&services), options.header_case);
         let shared = Arc::new(shared.with_tls(options.tls_said));
         let age = Duration::from_secs(3600);
         let open_spans = OpenSpans::new(options.open_spans_max, age, Arc::clone(&counters));
-        Self { counters, open_spans: Arc::new(open_spans), resources, runtime, shared, recorder }
+        let open_spans = Arc::new(open_spans);
+        Self { counters, open_spans, resources, runtime, shared, services, recorder }
     }
 
     /// A session on a thread of its own.

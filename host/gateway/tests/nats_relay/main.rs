@@ -7,6 +7,7 @@ mod frames;
 mod harness;
 mod policies;
 mod refusals;
+mod routes;
 mod session;
 mod settlements;
 mod simulation;

@@ -174,7 +174,7 @@ impl State {
         let key = &self.keys[range.clone()];
         let (name, policies) = (Self::consumer_of(key), &call.shared.policies);
         let consumer = self.consumers.get(name, call.now, policies);
-        let Tools { deliver, settle, open_spans, counters, .. } = &mut *call.tools;
+        let Tools { deliver, settle, open_spans, counters, template, .. } = &mut *call.tools;
         let (mut bits, mut previous) = (self.header_bits(), SpanContext::default());
         if consumer.policy == Some(AckPolicy::None) {
             range = 0..0;
@@ -188,12 +188,17 @@ impl State {
         if matches!(block, Block::Unreadable) {
             return counters.messages_unreadable.add(1);
         }
+        let subject = message.subject.of(rest);
+        let choice = self.routes.choose(subject);
+        let traced = self.routes.get(choice);
+        // Known all the same, so that its settlement is not a stranger's.
+        let Some(route) = traced.route else { return };
         let headers = block.headers();
         let mut parts = deliver.add(&Delivery {
-            route: call.shared.route,
+            route,
             bits,
-            resource: self.resource,
-            destination: message.subject.of(rest),
+            resource: traced.consumer.unwrap_or(self.resource),
+            destination: subject,
             id: headers.and_then(|headers| headers.find(MESSAGE_ID)).unwrap_or_default(),
             body: b"",
             body_size: message.payload_len.into(),
@@ -205,13 +210,15 @@ impl State {
             published: ack.stored_unix_ns,
             previous,
         });
-        add_headers(&mut parts, headers, &call.shared.fields);
+        add_headers(&mut parts, headers, &traced.fields);
+        traced.add_template(subject, template, &mut parts);
         parts.text_attribute(Attribute::ConsumerGroup, ack.consumer);
         parts.text_attribute(Attribute::NatsStream, ack.stream);
         if let Ok(sequence) = i64::try_from(ack.stream_sequence) {
             parts.int_attribute(Attribute::NatsSequence, sequence);
         }
-        self.marked.push(Marked { at, message: *message, index: parts.index(), key: range });
+        let index = parts.index();
+        self.marked.push(Marked { at, message: *message, index, choice, key: range });
     }
 
     /// A message that nobody settles: its span has no length.
@@ -229,13 +236,18 @@ impl State {
             return call.tools.counters.messages_unreadable.add(1);
         }
         let message = &delivery.message;
+        let subject = message.subject.of(rest);
+        let choice = self.routes.choose(subject);
+        let traced = self.routes.get(choice);
+        let Some(route) = traced.route else { return };
         let headers = block.headers();
         let fan_out = audience == Audience::Everybody;
-        let mut parts = call.tools.deliver.add(&Delivery {
-            route: call.shared.route,
+        let Tools { deliver, template, .. } = &mut *call.tools;
+        let mut parts = deliver.add(&Delivery {
+            route,
             bits: if fan_out { bits | MessageBits::FAN_OUT } else { bits },
-            resource: self.resource,
-            destination: message.subject.of(rest),
+            resource: traced.consumer.unwrap_or(self.resource),
+            destination: subject,
             id: headers.and_then(|headers| headers.find(MESSAGE_ID)).unwrap_or_default(),
             body: b"",
             body_size: message.payload_len.into(),
@@ -246,11 +258,13 @@ impl State {
             published: 0,
             previous: SpanContext::default(),
         });
-        add_headers(&mut parts, headers, &call.shared.fields);
+        add_headers(&mut parts, headers, &traced.fields);
+        traced.add_template(subject, template, &mut parts);
         if let Audience::Group(group) = audience {
             parts.text_attribute(Attribute::ConsumerGroup, group);
         }
-        self.marked.push(Marked { at, message: *message, index: parts.index(), key: 0..0 });
+        let index = parts.index();
+        self.marked.push(Marked { at, message: *message, index, choice, key: 0..0 });
     }
 
     /// Asks the component about the deliveries of a read, and changes them.
@@ -268,7 +282,9 @@ impl State {
                 splicer.replace(range, with);
             }
             // A client sets no limit to what it takes.
-            match splicer.edit(marked, answer.edits(marked.index), u64::MAX, call.shared) {
+            let names = &self.routes.get(marked.choice).names;
+            let (edits, limits) = (answer.edits(marked.index), &call.shared.limits);
+            match splicer.edit(marked, edits, u64::MAX, names, limits) {
                 Ok(_) => {}
                 Err(Skipped::TooLarge | Skipped::Refused) => {
                     counters.injections_skipped.refused.add(1);

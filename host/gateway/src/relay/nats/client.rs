@@ -129,14 +129,19 @@ impl State {
         if block.has_status() {
             return;
         }
+        let subject = message.subject.of(rest);
+        let choice = self.routes.choose(subject);
+        let traced = self.routes.get(choice);
+        let Some(route) = traced.route else { return };
         let headers = block.headers();
         // Whoever names a subject for the answer is told by it how the publish ended.
         let end = if message.reply.is_some() { 0 } else { call.now };
-        let mut parts = call.tools.publish.add(&Publish {
-            route: call.shared.route,
+        let Tools { publish, template, .. } = &mut *call.tools;
+        let mut parts = publish.add(&Publish {
+            route,
             bits: self.header_bits(),
-            resource: self.resource,
-            destination: message.subject.of(rest),
+            resource: traced.producer.unwrap_or(self.resource),
+            destination: subject,
             id: headers.and_then(|headers| headers.find(MESSAGE_ID)).unwrap_or_default(),
             body: b"",
             body_size: message.payload_len.into(),
@@ -144,8 +149,10 @@ impl State {
             end,
             parent: SpanContext::default(),
         });
-        add_headers(&mut parts, headers, &call.shared.fields);
-        self.marked.push(Marked { at, message: *message, index: parts.index(), key: 0..0 });
+        add_headers(&mut parts, headers, &traced.fields);
+        traced.add_template(subject, template, &mut parts);
+        let index = parts.index();
+        self.marked.push(Marked { at, message: *message, index, choice, key: 0..0 });
     }
 
     /// Asks the component about the publishes of a read, and changes them.
@@ -164,12 +171,13 @@ impl State {
         for marked in &self.marked {
             let (edits, bytes) = (answer.edits(marked.index), splicer.bytes_of(marked));
             let subject = marked.message.subject.of(bytes);
+            let (names, limits) = (&self.routes.get(marked.choice).names, &call.shared.limits);
             let skipped = &counters.injections_skipped;
             let mut injected = None;
             if !edits.is_empty() && refusing.contains(subject, now) {
                 skipped.size_refused.add(1);
             } else {
-                match splicer.edit(marked, edits, self.size_max, call.shared) {
+                match splicer.edit(marked, edits, self.size_max, names, limits) {
                     Ok(size) => injected = size.map(|size| (size, refusing.destination(subject))),
                     Err(Skipped::TooLarge) => skipped.max_payload.add(1),
                     Err(Skipped::Refused) => skipped.refused.add(1),

@@ -12,7 +12,8 @@ use spanbridge::{Edit, Edits};
 use spanbridge_wire::limits::NatsLimits;
 use spanbridge_wire::nats::{HeaderEdit, Message, Refusal, Rewrite};
 
-use super::shared::{HeaderNames, NatsShared};
+use crate::header_names::HeaderNames;
+use crate::routing::Choice;
 
 /// Edits for which there is room without allocating: those of three formats at once.
 const EDITS_INLINE_MAX: usize = 8;
@@ -25,6 +26,8 @@ pub(super) struct Marked {
     pub(super) message: Message,
     /// Its number in the batch.
     pub(super) index: usize,
+    /// Its route.
+    pub(super) choice: Choice,
     /// Its key among the keys of the read; empty for a message that nobody settles.
     pub(super) key: std::ops::Range<usize>,
 }
@@ -72,15 +75,16 @@ impl<'a> Splicer<'a> {
         marked: &Marked,
         edits: Edits<'_>,
         size_max: u64,
-        shared: &NatsShared,
+        names: &HeaderNames,
+        limits: &NatsLimits,
     ) -> Result<Option<u32>, Skipped> {
         if edits.is_empty() {
             return Ok(None);
         }
         let bytes = self.bytes_of(marked);
         let message = &marked.message;
-        with_header_edits(edits, &shared.names, |edits| {
-            let rewrite = plan(bytes, message, edits, &shared.limits)?;
+        with_header_edits(edits, names, |edits| {
+            let rewrite = plan(bytes, message, edits, limits)?;
             if rewrite.is_unchanged() {
                 return Ok(None);
             }

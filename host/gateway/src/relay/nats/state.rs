@@ -17,6 +17,7 @@ use super::awaited::Awaited;
 use super::consumers::Consumers;
 use super::limits::{KEY_BYTES_KEPT_MAX, MARKED_KEPT_MAX, NAME_BYTES_MAX};
 use super::refusing::Destination;
+use super::session_routes::SessionRoutes;
 use super::shared::NatsShared;
 use super::splice::Marked;
 use super::subscriptions::Subscriptions;
@@ -137,6 +138,8 @@ impl<'a> Block<'a> {
 /// What a session knows.
 #[derive(Debug)]
 pub(super) struct State {
+    /// How messages are traced, and which routes may be theirs.
+    pub(super) routes: SessionRoutes,
     /// The client's program.
     pub(super) resource: ResourceId,
     /// The client said that it takes header blocks.
@@ -164,6 +167,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(shared: &NatsShared) -> Self {
         Self {
+            routes: SessionRoutes::new(shared),
             resource: shared.unnamed,
             client_headers: false,
             broker_headers: false,
@@ -186,6 +190,7 @@ impl State {
         let text = |value: Value<'json>| value.as_text(NAME_BYTES_MAX);
         let (name, user) = (connect.name.and_then(text), connect.user.and_then(text));
         self.resource = shared.resource(name.as_deref(), user.as_deref());
+        self.routes.set_user(user.as_deref());
         self.client_headers = connect.headers;
     }
 
