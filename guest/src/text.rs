@@ -21,7 +21,7 @@ fn replaced(bytes: &[u8]) -> Vec<u8> {
     String::from_utf8_lossy(bytes).into_owned().into_bytes()
 }
 
-/// Names and ids are short and nearly always ASCII: words of eight bytes, whatever a pointer's size.
+/// Names and ids are short and nearly always ASCII: words of eight bytes on any machine.
 #[inline(always)]
 fn is_ascii(bytes: &[u8]) -> bool {
     const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
