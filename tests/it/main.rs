@@ -15,6 +15,7 @@ mod demo;
 mod faults;
 mod harness;
 mod nats;
+mod net;
 mod readme;
 mod tidy;
 mod traffic;

@@ -144,3 +144,15 @@ fn the_code_map_names_every_file_and_no_other() {
     let text = architecture.map_or("", |file| file.text.as_str());
     assert_tidy(code_map::differences(text, &paths));
 }
+
+#[test]
+fn each_test_that_security_md_names_exists() {
+    let files = files();
+    let text = |path: &str| {
+        let file = files.iter().find(|file| file.path == path);
+        &file.expect("a document of the project").text
+    };
+    let code: Vec<&str> =
+        files.iter().filter(|file| file.is_rust()).map(|file| file.text.as_str()).collect();
+    assert_tidy(rules::named_tests_that_are_missing("SECURITY.md", text("SECURITY.md"), &code));
+}

@@ -1,7 +1,9 @@
 //! `spanbridge gateway` as a child process.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
@@ -40,6 +42,20 @@ pub struct Exit {
 }
 
 impl Settings {
+    /// One listener on a free port, with these lines of a configuration file behind its `listen`
+    /// and `brokers`. The file lies in `folder`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn listener(folder: &Path, broker: &str, lines: &str) -> Result<Self> {
+        let file = folder.join("spanbridge.toml");
+        let text = format!(
+            "[[listener]]\nlisten = \"nats://127.0.0.1:0\"\nbrokers = [\"{broker}\"]\n{lines}\n"
+        );
+        fs::write(&file, text)?;
+        Ok(Self::of(&["--config", &file.display().to_string()]))
+    }
+
     /// One listener on a free port, before the broker at this URL.
     pub fn to(broker: &str) -> Self {
         Self::of(&["--listen", "nats://127.0.0.1:0", "--broker", broker])

@@ -17,10 +17,12 @@
 //! A missing tool makes a test print `SKIPPED: …` and pass, except where `CI=true`: there it
 //! fails.
 
+pub mod authority;
 pub mod bed;
 pub mod client;
 pub mod gateway;
 pub mod nats_server;
+pub mod peer;
 pub mod port;
 pub mod process;
 pub mod program;
@@ -31,10 +33,12 @@ pub mod span;
 pub mod tool;
 pub mod wait;
 
+pub use authority::Authority;
 pub use bed::Bed;
 pub use client::Client;
 pub use gateway::{Exit, Gateway};
 pub use nats_server::{Flavour, NatsServer};
+pub use peer::Peer;
 pub use program::Program;
 pub use raw::RawNats;
 pub use receiver::{Fault, Receiver, Tap};

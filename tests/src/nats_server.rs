@@ -1,7 +1,7 @@
 //! A real nats-server with JetStream, as a child process.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -29,6 +29,8 @@ pub struct NatsServer {
     port: u16,
     folder: TempDir,
     process: Option<Process>,
+    /// It says INFO to whoever connects.
+    greets: bool,
 }
 
 impl NatsServer {
@@ -45,6 +47,18 @@ impl NatsServer {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_with(flavour: Flavour, configuration: &str) -> Result<Option<Self>> {
+        Self::start_as(flavour, configuration, true)
+    }
+
+    /// Starts a server that waits for a TLS handshake or a PROXY header before it says anything.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_silent(flavour: Flavour, configuration: &str) -> Result<Option<Self>> {
+        Self::start_as(flavour, configuration, false)
+    }
+
+    fn start_as(flavour: Flavour, configuration: &str, greets: bool) -> Result<Option<Self>> {
         let Some(program) = tool::nats_server(flavour)? else { return Ok(None) };
         let folder = TempDir::new()?;
         let port = port::free()?;
@@ -55,7 +69,7 @@ impl NatsServer {
             folder.path().join("store")
         );
         fs::write(folder.path().join("nats.conf"), text)?;
-        let mut server = Self { program, port, folder, process: None };
+        let mut server = Self { program, port, folder, process: None, greets };
         server.restart()?;
         Ok(Some(server))
     }
@@ -110,7 +124,10 @@ impl NatsServer {
                 let status = process.wait(BOUND)?;
                 return Err(anyhow::anyhow!("nats-server ended with {status}"));
             }
-            Ok(RawNats::connect(address).ok())
+            if self.greets {
+                return Ok(RawNats::connect(address).ok().map(drop));
+            }
+            Ok(TcpStream::connect(address).ok().map(drop))
         })
         .context("nats-server did not come up")?;
         self.process = Some(process);

@@ -27,7 +27,16 @@ impl RawNats {
     /// # Errors
     /// When nothing listens or what answers does not begin with INFO.
     pub fn connect(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address)?;
+        Self::connect_after(address, b"")
+    }
+
+    /// Connects, sends bytes that come before the protocol, and reads the INFO line.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub fn connect_after(address: SocketAddr, first: &[u8]) -> Result<Self> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.write_all(first)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(BOUND))?;
         stream.set_write_timeout(Some(BOUND))?;

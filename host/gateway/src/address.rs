@@ -39,12 +39,24 @@ pub struct Address {
 }
 
 impl Address {
-    /// Answers whether only this machine can reach it.
+    /// Answers whether only this machine can reach it, as far as the text says.
+    ///
+    /// What a name means is known when it is resolved, and looked at again then.
     pub fn is_loopback(&self) -> bool {
         match self.host.parse::<IpAddr>() {
-            Ok(ip) => ip.is_loopback(),
-            Err(_) => self.host.eq_ignore_ascii_case("localhost"),
+            Ok(ip) => ip.to_canonical().is_loopback(),
+            Err(_) => {
+                let name = self.host.strip_suffix('.').unwrap_or(&self.host);
+                name.eq_ignore_ascii_case("localhost")
+            }
         }
+    }
+
+    /// Answers whether a connection to it comes from loopback, as far as the text says: an
+    /// unspecified address means this machine.
+    pub fn reaches_loopback(&self) -> bool {
+        let ip = self.host.parse::<IpAddr>().map(|ip| ip.to_canonical());
+        self.is_loopback() || ip.is_ok_and(|ip| ip.is_unspecified())
     }
 }
 
@@ -77,7 +89,8 @@ impl FromStr for Address {
         let (scheme, rest) = text.split_once("://").ok_or_else(|| error(""))?;
         let protocol = match scheme {
             "nats" => Protocol::Nats,
-            "tls" | "ws" | "wss" => return Err(error(": only plain TCP is spoken")),
+            "tls" => return Err(error(": TLS is switched on by [listener.tls] and broker_tls")),
+            "ws" | "wss" => return Err(error(": WebSocket is not spoken")),
             _ => return Err(error(": nats is the only protocol")),
         };
         if rest.contains('@') {
@@ -140,6 +153,7 @@ mod tests {
             "nats://h:70000",
             "redis://h:1",
             "tls://h:1",
+            "unix:///run/nats.sock",
             "nats://[::1",
             "nats://[::1]4222",
             "nats://a/b",
@@ -161,7 +175,10 @@ mod tests {
             ("127.0.0.1", true),
             ("127.8.0.1", true),
             ("::1", true),
+            ("::ffff:127.0.0.1", true),
             ("localhost", true),
+            ("LocalHost.", true),
+            ("localhost.example", false),
             ("0.0.0.0", false),
             ("10.0.0.1", false),
             ("::", false),
@@ -169,6 +186,9 @@ mod tests {
         ] {
             let address = Address { protocol: Protocol::Nats, host: host.to_owned(), port: 1 };
             assert_eq!(address.is_loopback(), loopback, "{host}");
+            // What listens everywhere is connected to on this machine.
+            let unspecified = ["0.0.0.0", "::"].contains(&host);
+            assert_eq!(address.reaches_loopback(), loopback || unspecified, "{host}");
         }
     }
 }

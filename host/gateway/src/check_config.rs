@@ -1,7 +1,7 @@
 //! The `check-config` command: tries a configuration without listening anywhere.
 //!
 //! It goes as far as the gateway does before it opens a socket: file and flags are read, the
-//! component is loaded, and every route is opened in it.
+//! component is loaded, every route is opened in it, and certificates are read.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use spanbridge::env;
 use crate::cli::CheckConfigArgs;
 use crate::config::{Config, ListenerConfig, reference};
 use crate::failure::Failure;
-use crate::gateway::{Output, StartError, runtime};
+use crate::gateway::{Output, StartError, net, runtime};
 use crate::routes::Routes;
 use crate::service::Services;
 
@@ -73,7 +73,7 @@ fn try_out(config: &Config, env: &env::Settings) -> Result<(), StartError> {
     let services = Services::new(output.resources, env.service_name.clone());
     let mut routes = Routes::new(runtime, env.clone(), Arc::new(services));
     routes.apply(config, Instant::now())?;
-    Ok(())
+    config.listeners.iter().try_for_each(|listener| net(listener).map(drop))
 }
 
 fn brokers(listener: &ListenerConfig) -> Vec<String> {

@@ -12,6 +12,7 @@ use spanbridge::PropagatorKind;
 
 use crate::address::Address;
 use crate::config::{Config, ConfigError, ListenerConfig, RouteOptions};
+use crate::net::options::NetOptions;
 
 /// Traces that survive a message queue.
 ///
@@ -251,6 +252,7 @@ impl GatewayArgs {
                 listen,
                 brokers,
                 route: RouteOptions::default(),
+                net: NetOptions::default(),
             });
         }
         if let Some(component) = &self.component {

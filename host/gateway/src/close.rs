@@ -22,6 +22,13 @@ pub enum Cause {
     Io(io::Error),
     /// No broker of the list could be reached; the error of the last one.
     NoBroker(io::Error),
+    /// What comes before a session did not succeed.
+    Opening {
+        /// Which step.
+        step: &'static str,
+        /// Why.
+        error: io::Error,
+    },
     /// The gateway is going down, and the session was between two frames.
     Drained,
     /// The gateway is going down, and the session was still inside a frame.
@@ -44,7 +51,7 @@ impl Close {
             Cause::Ended | Cause::Drained => false,
             Cause::NoBroker(_) | Cause::DrainTimeout => true,
             // Clients come and go without a word; a broker should not.
-            Cause::Io(_) => self.by != By::Client,
+            Cause::Io(_) | Cause::Opening { .. } => self.by != By::Client,
         }
     }
 }
@@ -60,6 +67,7 @@ impl fmt::Display for Close {
             Cause::Ended => write!(f, "ended by {by}"),
             Cause::Io(error) => write!(f, "{by} connection failed: {error}"),
             Cause::NoBroker(error) => write!(f, "no broker can be reached: {error}"),
+            Cause::Opening { step, error } => write!(f, "{step} failed by {by}: {error}"),
             Cause::Drained => f.write_str("drained"),
             Cause::DrainTimeout => f.write_str("cut off inside a frame: the drain timed out"),
         }

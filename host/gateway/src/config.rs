@@ -3,6 +3,7 @@
 //! ```text
 //! file ── text to configuration      section ── tables and their keys     value ── their types
 //! route_options ── what a route says of its messages     nearest ── misspelled words
+//! net_options ── what a listener says of its connections
 //! reference ── docs/configuration.md, from the same keys
 //! ```
 //!
@@ -13,10 +14,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::address::Address;
+use crate::net::options::NetOptions;
 use crate::pattern::Pattern;
 
 mod file;
 mod nearest;
+mod net_options;
 mod reference;
 mod route_options;
 mod section;
@@ -67,6 +70,8 @@ pub struct ListenerConfig {
     pub brokers: Vec<Address>,
     /// How messages are traced that no route fits.
     pub route: RouteOptions,
+    /// What its connections have in common.
+    pub net: NetOptions,
 }
 
 impl ListenerConfig {
@@ -202,11 +207,23 @@ impl ListenerConfig {
         if self.brokers.is_empty() {
             return refuse(format!("listener {listen}: expected at least one broker"));
         }
-        let trusting = self.brokers.iter().find(|broker| broker.is_loopback());
-        if let (Some(broker), false, false) = (trusting, listen.is_loopback(), allow_remote) {
+        if let Err(what) = self.net.check() {
+            return refuse(format!("listener {listen}: {what}"));
+        }
+        if listen.is_loopback() || allow_remote {
+            return Ok(());
+        }
+        if let Some(broker) = self.brokers.iter().find(|broker| broker.reaches_loopback()) {
             return refuse(format!(
                 "listener {listen} can be reached from other machines, and broker {broker} may \
                  trust everyone on this one; listen on a loopback address, or say \
+                 --allow-remote (allow_remote = true) if that is meant"
+            ));
+        }
+        if self.net.lends_identity() {
+            return refuse(format!(
+                "listener {listen} can be reached from other machines, and broker_tls would show \
+                 its certificate for all of them; ask clients for theirs (tls.client_ca), or say \
                  --allow-remote (allow_remote = true) if that is meant"
             ));
         }

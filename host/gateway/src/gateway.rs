@@ -1,6 +1,7 @@
 //! The gateway as a whole: starts its threads, stops them, says what happened.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
@@ -16,9 +17,12 @@ use tokio::sync::watch;
 use tracing::{error, info};
 
 use crate::address::Address;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, ListenerConfig};
 use crate::listener::Listener;
 use crate::live::LiveLimits;
+use crate::net::guard::Guard;
+use crate::net::tls::TlsError;
+use crate::net::{Gate, Net};
 use crate::open_spans::OpenSpans;
 use crate::relay::Tools;
 use crate::relay::nats::NatsShared;
@@ -45,9 +49,23 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The certificates of a listener cannot be used.
+    #[error("listener {address}: {source}")]
+    Tls {
+        /// Which listener.
+        address: Address,
+        /// Why.
+        source: Box<TlsError>,
+    },
     /// The operating system refuses a thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
+}
+
+impl StartError {
+    pub(crate) fn tls(listener: &Address, error: TlsError) -> Self {
+        Self::Tls { address: listener.clone(), source: Box::new(error) }
+    }
 }
 
 /// Where spans go: a queue, and the resources that its spans refer to.
@@ -121,8 +139,10 @@ impl Gateway {
         let mut sockets = Vec::new();
         let mut listeners = Vec::new();
         for (listener, table) in config.listeners.iter().zip(tables) {
-            let (socket, address) = listen(&listener.listen)?;
-            let nats = Arc::new(NatsShared::with_routes(table, Arc::clone(&services)));
+            let net = net(listener)?;
+            let (socket, address, local) = listen(listener, config.allow_remote)?;
+            let nats = NatsShared::with_routes(table, Arc::clone(&services));
+            let nats = Arc::new(nats.with_tls(net.tls_said()));
             sockets.push(socket);
             listeners.push(Arc::new(Listener {
                 address,
@@ -130,6 +150,10 @@ impl Gateway {
                 nats,
                 counters: Arc::clone(&output.counters),
                 sessions: Arc::clone(&sessions),
+                own_sessions: Arc::default(),
+                net,
+                local,
+                gate: Gate::default(),
                 limits: Arc::clone(&limits),
             }));
         }
@@ -138,7 +162,7 @@ impl Gateway {
         let reload = Reload {
             config: config.clone(),
             routes,
-            listeners: listeners.iter().map(|listener| Arc::clone(&listener.nats)).collect(),
+            listeners: listeners.clone(),
             limits: Arc::clone(&limits),
             open_spans: Arc::clone(&open_spans),
         };
@@ -163,11 +187,12 @@ impl Gateway {
         &self.runtime
     }
 
-    /// Takes another configuration over while sessions go on. What cannot change keeps its value.
+    /// Takes another configuration over while sessions go on, and reads the certificates in force
+    /// again. What cannot change keeps its value.
     ///
     /// # Errors
     ///
-    /// Fails on a configuration that cannot be used; then nothing has changed.
+    /// Fails on a configuration or a certificate that cannot be used; then nothing has changed.
     pub fn reload(&mut self, config: &Config) -> Result<Reloaded, StartError> {
         self.reload.apply(config, Instant::now())
     }
@@ -205,13 +230,23 @@ pub(crate) fn runtime(config: &Config, output: &Output) -> Result<Runtime, spanb
         .build()
 }
 
-fn listen(address: &Address) -> Result<(std::net::TcpListener, Address), StartError> {
+/// Prepares what a listener does to connections, with the certificates that it names.
+pub(crate) fn net(listener: &ListenerConfig) -> Result<Net, StartError> {
+    Net::new(&listener.net).map_err(|error| StartError::tls(&listener.listen, error))
+}
+
+fn listen(
+    listener: &ListenerConfig,
+    allow_remote: bool,
+) -> Result<(std::net::TcpListener, Address, IpAddr), StartError> {
+    let address = &listener.listen;
     let error = |source| StartError::Listen { address: address.clone(), source };
     let socket = std::net::TcpListener::bind((address.host.as_str(), address.port));
     let socket = socket.map_err(error)?;
     socket.set_nonblocking(true).map_err(error)?;
-    let port = socket.local_addr().map_err(error)?.port();
-    let address = Address { port, ..address.clone() };
+    let local = socket.local_addr().map_err(error)?;
+    Guard::new(local.ip(), allow_remote).check_names(address, &listener.brokers)?;
+    let address = Address { port: local.port(), ..address.clone() };
     info!(%address, "listening");
-    Ok((socket, address))
+    Ok((socket, address, local.ip()))
 }

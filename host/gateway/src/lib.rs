@@ -4,6 +4,7 @@
 //! serve ── environment, signals, summary
 //! gateway ── routes, threads, drain
 //!    │ listener ── accepts, finds a broker
+//!    │    net ── what comes before a session: TLS, PROXY headers, limits
 //!    │    session ── one client connection and its broker connection
 //!    │       relay ── one protocol's logic, no sockets          open_spans ── one table a process
 //!    └ config                                                   service ── whose spans they are
@@ -28,6 +29,7 @@ pub mod header_names;
 mod listener;
 mod live;
 pub mod log;
+pub mod net;
 mod notify;
 pub mod open_spans;
 pub mod pattern;

@@ -2,11 +2,11 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use spanbridge::metrics::Counters;
 use tokio::net::TcpStream;
@@ -17,6 +17,8 @@ use tracing::{debug, info, warn};
 use crate::address::{Address, Protocol};
 use crate::close::{By, Cause, Close};
 use crate::live::LiveLimits;
+use crate::net::guard::Guard;
+use crate::net::{Arrived, Gate, Net, Reason, Refusal, SourcePlace, Stream, canonical, greet};
 use crate::relay::Relay;
 use crate::relay::nats::{NatsRelay, NatsShared};
 use crate::session::Session;
@@ -38,6 +40,14 @@ pub(crate) struct Listener {
     pub counters: Arc<Counters>,
     /// Sessions of the process.
     pub sessions: Arc<AtomicUsize>,
+    /// Sessions of this listener.
+    pub own_sessions: Arc<AtomicUsize>,
+    /// What comes before a session.
+    pub net: Net,
+    /// What its socket is bound to.
+    pub local: IpAddr,
+    /// For log lines about clients that are refused.
+    pub gate: Gate,
     pub limits: Arc<LiveLimits>,
 }
 
@@ -61,6 +71,13 @@ impl Drop for Place {
 }
 
 impl Listener {
+    /// A session's place in the process and in this listener; `None` when one of them is full.
+    pub(crate) fn place(&self, sessions_max: usize) -> Option<[Place; 2]> {
+        let own_max = self.net.sessions_max().unwrap_or(usize::MAX);
+        let place = Place::take(&self.sessions, sessions_max)?;
+        Some([place, Place::take(&self.own_sessions, own_max)?])
+    }
+
     /// Serves one client to the end.
     pub(crate) async fn serve(
         self: Arc<Self>,
@@ -69,14 +86,17 @@ impl Listener {
         bench: Rc<RefCell<Bench>>,
         mut stop: watch::Receiver<bool>,
     ) {
-        let close = match self.connect().await {
-            Err(error) => {
-                self.counters.connections_refused.broker.add(1);
-                Close { by: By::Here, cause: Cause::NoBroker(error) }
-            }
-            Ok(broker) => {
+        let mut peer = canonical(peer);
+        let opened = tokio::select! {
+            opened = self.open(client, &mut peer, &bench) => opened,
+            _ = stop.wait_for(|stop| *stop) => Err(Close { by: By::Here, cause: Cause::Drained }),
+        };
+        let close = match opened {
+            Err(close) => close,
+            Ok((session, place)) => {
                 self.counters.sessions_opened.add(1);
-                let close = self.relay(client, broker, bench, &mut stop).await;
+                let close = self.run(session, &mut stop).await;
+                drop(place);
                 let ended = &self.counters.sessions_ended;
                 match close.by {
                     By::Client => ended.client.add(1),
@@ -94,17 +114,51 @@ impl Listener {
         }
     }
 
-    async fn relay(
+    /// Does what comes before a session. `peer` becomes who the client is.
+    async fn open(
         &self,
         client: TcpStream,
-        broker: TcpStream,
-        bench: Rc<RefCell<Bench>>,
-        stop: &mut watch::Receiver<bool>,
-    ) -> Close {
-        let relay: Box<dyn Relay> = match self.address.protocol {
+        peer: &mut SocketAddr,
+        bench: &Rc<RefCell<Bench>>,
+    ) -> Result<(Session, SourcePlace), Close> {
+        let refused = |refusal| self.refused(refusal);
+        let arrived = self.net.arrive(client, *peer).await.map_err(refused)?;
+        let Arrived { stream, source, destination, place } = arrived;
+        *peer = source;
+        let client = self.net.accept_first(stream).await.map_err(refused)?;
+        let (broker, info) = match self.connect(source, destination).await {
+            Ok(connected) => connected,
+            Err(error) => {
+                self.counters.connections_refused.broker.add(1);
+                return Err(Close { by: By::Here, cause: Cause::NoBroker(error) });
+            }
+        };
+        let mut relay: Box<dyn Relay> = match self.address.protocol {
             Protocol::Nats => Box::new(NatsRelay::new(Arc::clone(&self.nats))),
         };
-        let mut session = Session::new(client, broker, relay, bench);
+        let greeted = greet(&self.net, client, &info, &mut *relay, bench).await;
+        let client = greeted.map_err(refused)?;
+        Ok((Session::new(client, broker, relay, Rc::clone(bench)), place))
+    }
+
+    fn refused(&self, refusal: Refusal) -> Close {
+        let Refusal { by, reason, error } = refusal;
+        let refused = &self.counters.connections_refused;
+        match reason {
+            Reason::ProxyProtocol => refused.proxy_protocol.add(1),
+            Reason::Source => refused.source.add(1),
+            Reason::Tls | Reason::Greeting => refused.tls.add(1),
+        }
+        if self.gate.opens(Instant::now()) {
+            let step = reason.step();
+            info!(listener = %self.address, step, %error, "client refused before its session");
+        }
+        // A source at its limit is no trouble of ours, and may come as often as it likes.
+        let by = if reason == Reason::Source { By::Client } else { by };
+        Close { by, cause: Cause::Opening { step: reason.step(), error } }
+    }
+
+    async fn run(&self, mut session: Session, stop: &mut watch::Receiver<bool>) -> Close {
         let stopped = async { stop.wait_for(|stop| *stop).await.is_ok() };
         let over = tokio::select! {
             close = session.run() => Some(close),
@@ -121,11 +175,19 @@ impl Listener {
     }
 
     /// Connects to the first broker of the list that answers. Names are resolved anew each time.
-    async fn connect(&self) -> io::Result<TcpStream> {
+    async fn connect(
+        &self,
+        source: SocketAddr,
+        destination: SocketAddr,
+    ) -> io::Result<(Stream, Vec<u8>)> {
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for broker in &self.brokers {
-            match connect_to(broker).await {
-                Ok(stream) => return Ok(stream),
+            let met = match self.connect_to(broker).await {
+                Ok(stream) => self.net.meet_broker(stream, &broker.host, source, destination).await,
+                Err(error) => Err(error),
+            };
+            match met {
+                Ok(met) => return Ok(met),
                 Err(error) => {
                     info!(%broker, %error, "broker cannot be reached");
                     last = io::Error::new(error.kind(), format!("{broker}: {error}"));
@@ -134,20 +196,25 @@ impl Listener {
         }
         Err(last)
     }
-}
 
-async fn connect_to(broker: &Address) -> io::Result<TcpStream> {
-    let addresses = tokio::net::lookup_host((broker.host.as_str(), broker.port)).await?;
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses {
-        match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
+    async fn connect_to(&self, broker: &Address) -> io::Result<TcpStream> {
+        let addresses = tokio::net::lookup_host((broker.host.as_str(), broker.port)).await?;
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        let guard = Guard::new(self.local, self.limits.allow_remote());
+        for address in addresses {
+            if let Err(error) = guard.check(address) {
+                last = error;
+                continue;
             }
-            Ok(Err(error)) => last = error,
-            Err(_) => last = io::ErrorKind::TimedOut.into(),
+            match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
+                    self.net.prepare(&stream)?;
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => last = error,
+                Err(_) => last = io::ErrorKind::TimedOut.into(),
+            }
         }
+        Err(last)
     }
-    Err(last)
 }

@@ -1,6 +1,6 @@
 //! The limits that a reload changes while sessions run.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::config::Config;
@@ -8,14 +8,18 @@ use crate::config::Config;
 /// Read where they are used, so that a change counts from then on.
 #[derive(Debug)]
 pub(crate) struct LiveLimits {
+    allow_remote: AtomicBool,
     sessions_max: AtomicUsize,
     drain_timeout_ms: AtomicU64,
 }
 
 impl LiveLimits {
     pub(crate) fn new(config: &Config) -> Self {
-        let limits =
-            Self { sessions_max: AtomicUsize::new(0), drain_timeout_ms: AtomicU64::new(0) };
+        let limits = Self {
+            allow_remote: AtomicBool::new(false),
+            sessions_max: AtomicUsize::new(0),
+            drain_timeout_ms: AtomicU64::new(0),
+        };
         limits.set(config);
         limits
     }
@@ -23,8 +27,14 @@ impl LiveLimits {
     /// Takes them from a configuration.
     pub(crate) fn set(&self, config: &Config) {
         let drain = u64::try_from(config.drain_timeout.as_millis()).unwrap_or(u64::MAX);
+        self.allow_remote.store(config.allow_remote, Ordering::Relaxed);
         self.sessions_max.store(config.sessions_max, Ordering::Relaxed);
         self.drain_timeout_ms.store(drain, Ordering::Relaxed);
+    }
+
+    /// A listener for other machines may connect to a broker that trusts this one.
+    pub(crate) fn allow_remote(&self) -> bool {
+        self.allow_remote.load(Ordering::Relaxed)
     }
 
     /// Sessions of the process. Those that are open stay when it is lowered.

@@ -1,22 +1,24 @@
 //! Another configuration for a gateway that runs.
 //!
 //! ```text
-//! new file ──▶ check ──▶ open what is new ──▶ hand out ──▶ sessions see it with their next read
-//!                │ fails       │ fails
+//! new file ──▶ check ──▶ read certificates, open routes ──▶ hand out ──▶ sessions see it with
+//!                │ fails       │ fails                                    their next read
 //!                └─────────────┴─▶ nothing has changed
 //! ```
 //!
 //! No session is dropped and no byte waits. What cannot change while it runs keeps its value and
-//! is reported by name.
+//! is reported by name. Certificates are those of the files that are in force, as they are now.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::{Config, ListenerConfig};
 use crate::gateway::StartError;
+use crate::listener::Listener;
 use crate::live::LiveLimits;
+use crate::net::Certificates;
+use crate::net::guard::Guard;
 use crate::open_spans::OpenSpans;
-use crate::relay::nats::NatsShared;
 use crate::routes::{Routes, RoutesChanged};
 
 /// What a reload did.
@@ -35,7 +37,7 @@ pub(crate) struct Reload {
     pub(crate) config: Config,
     pub(crate) routes: Routes,
     /// In the order of the configuration's listeners.
-    pub(crate) listeners: Vec<Arc<NatsShared>>,
+    pub(crate) listeners: Vec<Arc<Listener>>,
     pub(crate) limits: Arc<LiveLimits>,
     pub(crate) open_spans: Arc<OpenSpans>,
 }
@@ -45,14 +47,30 @@ impl Reload {
     pub(crate) fn apply(&mut self, new: &Config, now: Instant) -> Result<Reloaded, StartError> {
         new.check()?;
         let (config, waiting) = merge(&self.config, new);
+        // What waits for a restart may need what the file does not allow any more.
+        config.check()?;
+        let certificates = self.prepare(&config)?;
         let (tables, routes) = self.routes.apply(&config, now)?;
         for (listener, table) in self.listeners.iter().zip(tables) {
-            listener.set_routes(table);
+            listener.nats.set_routes(table);
+        }
+        for (listener, certificates) in self.listeners.iter().zip(certificates) {
+            listener.net.swap(certificates);
         }
         self.limits.set(&config);
         self.open_spans.set_bounds(config.open_spans_max, config.open_span_age_max);
         self.config = config;
         Ok(Reloaded { routes, waiting })
+    }
+
+    /// Does for every listener what a start does before it listens.
+    fn prepare(&self, config: &Config) -> Result<Vec<Certificates>, StartError> {
+        let one = |listener: &Arc<Listener>| {
+            let Listener { address, brokers, net, local, .. } = &**listener;
+            Guard::new(*local, config.allow_remote).check_names(address, brokers)?;
+            net.read_again().map_err(|error| StartError::tls(address, error))
+        };
+        self.listeners.iter().map(one).collect()
     }
 }
 
@@ -70,12 +88,8 @@ fn merge(old: &Config, new: &Config) -> (Config, Vec<String>) {
     for listener in &mut listeners {
         match new.listeners.iter().find(|new| name(new) == name(listener)) {
             Some(new) => {
-                if new.listen != listener.listen {
-                    waiting.push(format!("listener {}: listen", name(listener)));
-                }
-                if new.brokers != listener.brokers {
-                    waiting.push(format!("listener {}: brokers", name(listener)));
-                }
+                let keys = waiting_keys(listener, new);
+                waiting.extend(keys.map(|key| format!("listener {}: {key}", name(listener))));
                 listener.route = new.route.clone();
             }
             None => waiting.push(format!("listener {}: removed", name(listener))),
@@ -90,6 +104,23 @@ fn merge(old: &Config, new: &Config) -> (Config, Vec<String>) {
     (Config { listeners, component, workers, ..new.clone() }, waiting)
 }
 
+/// What of a listener differs and cannot change while it runs.
+fn waiting_keys(old: &ListenerConfig, new: &ListenerConfig) -> impl Iterator<Item = &'static str> {
+    let (was, is) = (&old.net, &new.net);
+    [
+        ("listen", old.listen != new.listen),
+        ("brokers", old.brokers != new.brokers),
+        ("tls", was.tls != is.tls),
+        ("broker_tls", was.broker_tls != is.broker_tls),
+        ("proxy_protocol", was.proxy_protocol != is.proxy_protocol),
+        ("proxy_protocol_from", was.proxy_protocol_from != is.proxy_protocol_from),
+        ("send_proxy_protocol", was.send_proxy_protocol != is.send_proxy_protocol),
+        ("limits", was.limits != is.limits),
+    ]
+    .into_iter()
+    .filter_map(|(key, differs)| differs.then_some(key))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,7 +130,10 @@ mod tests {
         [[listener]]\nname = \"gone\"\nlisten = \"nats://127.0.0.1:2\"\nbrokers = [\"nats://b\"]\n";
     const NEW: &str = "workers = 2\nsessions_max = 6\ncomponent = \"x\"\n\
         [[listener]]\nname = \"a\"\nlisten = \"nats://127.0.0.1:3\"\nbrokers = [\"nats://c\"]\n\
-        route.body_size = true\n\
+        proxy_protocol = \"accept\"\nproxy_protocol_from = [\"192.0.2.1\"]\n\
+        send_proxy_protocol = \"v2\"\nroute.body_size = true\n\
+        tls = { certificate = \"c\", key = \"k\" }\nbroker_tls = { first = true }\n\
+        limits = { sessions_max = 7 }\n\
         [[listener]]\nname = \"new\"\nlisten = \"nats://127.0.0.1:2\"\nbrokers = [\"nats://b\"]\n\
         [[route]]\noff = true\n";
 
@@ -112,6 +146,12 @@ mod tests {
             "workers",
             "listener a: listen",
             "listener a: brokers",
+            "listener a: tls",
+            "listener a: broker_tls",
+            "listener a: proxy_protocol",
+            "listener a: proxy_protocol_from",
+            "listener a: send_proxy_protocol",
+            "listener a: limits",
             "listener gone: removed",
             "listener new: added",
         ];
@@ -119,6 +159,7 @@ mod tests {
         assert_eq!((config.workers, config.component), (1, None));
         assert_eq!((config.sessions_max, config.routes.len()), (6, 1));
         assert_eq!(config.listeners[0].listen.port, 1);
+        assert_eq!(config.listeners[0].net, old.listeners[0].net);
         assert_eq!(config.listeners[0].route.body_size, Some(true));
         assert_eq!(config.listeners[1], old.listeners[1]);
         assert_eq!(merge(&old, &old), (old.clone(), Vec::new()));

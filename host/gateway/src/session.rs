@@ -18,9 +18,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::close::{By, Cause, Close};
+use crate::net::Stream;
 use crate::relay::{Fed, Relay, Side};
 use crate::worker::{Bench, OUT_BYTES_KEPT_MAX, now};
 
@@ -57,8 +57,8 @@ impl Direction {
 /// A session.
 #[derive(Debug)]
 pub(crate) struct Session {
-    client: TcpStream,
-    broker: TcpStream,
+    client: Stream,
+    broker: Stream,
     relay: Box<dyn Relay>,
     to_broker: Direction,
     to_client: Direction,
@@ -71,8 +71,8 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(
-        client: TcpStream,
-        broker: TcpStream,
+        client: Stream,
+        broker: Stream,
         relay: Box<dyn Relay>,
         bench: Rc<RefCell<Bench>>,
     ) -> Self {
@@ -119,6 +119,8 @@ impl Session {
     fn is_at_boundary(&self) -> bool {
         self.to_broker.is_empty()
             && self.to_client.is_empty()
+            && !self.broker.has_unflushed()
+            && !self.client.has_unflushed()
             && self.relay.is_at_boundary(Side::Client)
             && self.relay.is_at_boundary(Side::Broker)
     }
@@ -188,7 +190,7 @@ fn ignore_gone(by: By) -> impl FnOnce(io::Error) -> Result<(), (By, io::Error)> 
 }
 
 /// Writes what the socket takes now and answers how much that was.
-fn poll_write(to: &mut TcpStream, bytes: &[u8], cx: &mut Context<'_>) -> io::Result<usize> {
+fn poll_write(to: &mut Stream, bytes: &[u8], cx: &mut Context<'_>) -> io::Result<usize> {
     let mut written = 0;
     while written < bytes.len() {
         match Pin::new(&mut *to).poll_write(cx, &bytes[written..]) {
@@ -201,21 +203,20 @@ fn poll_write(to: &mut TcpStream, bytes: &[u8], cx: &mut Context<'_>) -> io::Res
     Ok(written)
 }
 
-/// Writes what waits.
+/// Writes what waits: here, and behind TLS.
 fn poll_flush(
     direction: &mut Direction,
-    to: &mut TcpStream,
+    to: &mut Stream,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
-    if direction.is_empty() {
-        return Poll::Ready(Ok(()));
-    }
-    direction.written += poll_write(to, &direction.waiting[direction.written..], cx)?;
     if !direction.is_empty() {
-        return Poll::Pending;
+        direction.written += poll_write(to, &direction.waiting[direction.written..], cx)?;
+        if !direction.is_empty() {
+            return Poll::Pending;
+        }
+        // An idle session keeps no buffer.
+        direction.waiting = Vec::new();
+        direction.written = 0;
     }
-    // An idle session keeps no buffer.
-    direction.waiting = Vec::new();
-    direction.written = 0;
-    Poll::Ready(Ok(()))
+    if to.has_unflushed() { Pin::new(to).poll_flush(cx) } else { Poll::Ready(Ok(())) }
 }

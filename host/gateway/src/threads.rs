@@ -8,8 +8,9 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use spanbridge::Runtime;
 use tokio::sync::{mpsc, watch};
@@ -44,7 +45,7 @@ struct Accepted {
     client: TcpStream,
     peer: SocketAddr,
     listener: Arc<Listener>,
-    place: Place,
+    place: [Place; 2],
 }
 
 /// Bounded by the number of sessions, each of which holds its place.
@@ -151,12 +152,15 @@ async fn accept(listener: Arc<Listener>, socket: TcpListener, deals: Vec<Deal>, 
             }
         };
         let sessions_max = shared.limits.sessions_max();
-        let Some(place) = Place::take(&listener.sessions, sessions_max) else {
+        let Some(place) = listener.place(sessions_max) else {
             listener.counters.connections_refused.limit.add(1);
-            warn!(%peer, sessions_max, "client refused: too many sessions");
+            if listener.gate.opens(Instant::now()) {
+                let sessions = listener.sessions.load(Ordering::Relaxed);
+                warn!(%peer, listener = %listener.address, sessions, "client refused: too many");
+            }
             continue;
         };
-        let client = client.set_nodelay(true).and_then(|()| client.into_std());
+        let client = listener.net.prepare(&client).and_then(|()| client.into_std());
         if let Ok(client) = client {
             let listener = Arc::clone(&listener);
             // Its thread is gone only when the gateway is going down.

@@ -145,8 +145,9 @@ counters! {
         by = client, broker, here
     }, "Sessions that are over, by who ended them.";
     connections_refused: ConnectionsRefused {
-        reason = limit, broker
-    }, "Client connections closed at once: too many sessions, or no broker can be reached.";
+        reason = limit, source, proxy_protocol, tls, broker
+    }, "Client connections that became no session, by why: too many sessions, too many of one \
+        source, a bad PROXY header, a failed TLS handshake, or no broker can be reached.";
     sessions_raw: SessionsRaw {
         reason = tls, protocol
     }, "Sessions that were relayed unread from some byte on, by why.";

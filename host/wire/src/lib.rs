@@ -55,6 +55,7 @@ mod decimal;
 pub mod json;
 pub mod limits;
 pub mod nats;
+pub mod proxy_protocol;
 pub mod splice;
 mod step;
 

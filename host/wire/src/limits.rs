@@ -60,3 +60,14 @@ pub const JSON_DEPTH_MAX: u32 = 64;
 /// All propagation formats together write about fifteen headers; the rest is room for formats
 /// that spread baggage over one header an entry.
 pub const HEADER_EDITS_MAX: usize = 64;
+
+/// The longest PROXY header of version 1, with its line end, in bytes: what its specification
+/// computes from two full IPv6 addresses.
+pub const PROXY_V1_BYTES_MAX: usize = 107;
+
+/// The longest PROXY header of version 2, in bytes.
+///
+/// Addresses take 52 bytes, or 232 for Unix sockets; the rest is for fields that load balancers
+/// add and nobody here reads. The specification asks receivers for 536 and advises senders to stay
+/// below; cloud balancers that attach a certificate's fields need more.
+pub const PROXY_V2_BYTES_MAX: usize = 4_096;

@@ -10,15 +10,17 @@
 
 mod guest;
 mod nats;
+mod proxy_protocol;
 
 pub use guest::{carrier, component, envelope};
 pub use nats::{nats_broker, nats_client, nats_headers, nats_splice};
+pub use proxy_protocol::proxy_protocol;
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also the name of their binary and of their folder of seeds.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("nats_client", nats_client),
     ("nats_broker", nats_broker),
     ("nats_headers", nats_headers),
@@ -26,6 +28,7 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("envelope", envelope),
     ("carrier", carrier),
     ("component", component),
+    ("proxy_protocol", proxy_protocol),
 ];
 
 #[cfg(test)]

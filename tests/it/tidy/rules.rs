@@ -74,3 +74,20 @@ pub(crate) fn machine_paths(path: &str, text: &str, checkout: &str) -> Vec<Strin
     }
     breaches
 }
+
+/// Looks for tests that a document names in back quotes, as whole sentences, and that are missing.
+pub(crate) fn named_tests_that_are_missing(path: &str, text: &str, code: &[&str]) -> Vec<String> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let names = quoted.filter(|name| {
+        // Names of settings and metrics are shorter.
+        name.chars().all(is_word) && name.matches('_').count() > 2
+    });
+    let is_there = |name: &str| {
+        // A function, or a scenario that runs on several brokers.
+        let (function, scenario) = (format!("fn {name}("), format!("{name} =>"));
+        code.iter().any(|text| text.contains(&function) || text.contains(&scenario))
+    };
+    let missing = names.filter(|name| !is_there(name));
+    missing.map(|name| format!("{path}: names {name}, which is no test")).collect()
+}

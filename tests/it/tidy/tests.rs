@@ -45,6 +45,15 @@ fn functions_are_found_with_their_lines() {
 }
 
 #[test]
+fn a_named_test_is_a_function_or_a_scenario() {
+    let code = ["fn it_is_so_now() {\n", "it_is_so_twice => f;\n// it_is_so_said\n"];
+    let missing = |text| rules::named_tests_that_are_missing("a", text, &code);
+    assert!(clean(missing("`it_is_so_now` `it_is_so_twice` `a_b` `Not_a_b_c` it_is_not_so")));
+    assert!(!clean(missing("`it_is_so_no`")));
+    assert!(!clean(missing("`it_is_so_said`")));
+}
+
+#[test]
 fn sizes_are_accepted_to_the_limit_and_rejected_past_it() {
     let lines = |count: usize| "x\n".repeat(count);
     let function = |count: usize| format!("fn f() {{\n{}}}\n", lines(count - 2));

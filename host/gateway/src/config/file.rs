@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use toml::de::DeTable;
 
 use super::nearest::nearest;
+use super::net_options;
 use super::route_options::{RouteMatch, RouteOptions};
 use super::section::{Problem, Section, Table, section};
 use super::value::{Count, Seconds};
@@ -20,7 +21,7 @@ pub(super) const LISTENERS_MAX: usize = 64;
 const WORKERS_MAX: u64 = 256;
 
 /// What file descriptors allow at most: two a session.
-const SESSIONS_MAX: u64 = 1_000_000;
+pub(super) const SESSIONS_MAX: u64 = 1_000_000;
 
 /// With half a kibibyte each, 8 GiB.
 const OPEN_SPANS_MAX: u64 = 1 << 24;
@@ -118,6 +119,7 @@ fn put_together(top: Top, listeners: Vec<ListenerConfig>, routes: Vec<RouteConfi
 
 fn read_listener(at: Range<usize>, mut table: Table<'_, '_>) -> Result<ListenerConfig, Problem> {
     let keys = ListenerKeys::take(&mut table)?;
+    let net = net_options::read(&mut table)?;
     let route = match table.table("route")? {
         None => RouteOptions::default(),
         Some(mut route) => {
@@ -132,7 +134,7 @@ fn read_listener(at: Range<usize>, mut table: Table<'_, '_>) -> Result<ListenerC
     let brokers = keys.brokers.ok_or_else(|| missing("brokers"));
     // What is not known may be what is missing, misspelled.
     table.finish()?;
-    Ok(ListenerConfig { name: keys.name, listen: listen?, brokers: brokers?, route })
+    Ok(ListenerConfig { name: keys.name, listen: listen?, brokers: brokers?, route, net })
 }
 
 fn read_route(

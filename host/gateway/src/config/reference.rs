@@ -1,6 +1,7 @@
 //! The reference page of the configuration file, from the keys themselves.
 
 use super::file::{ListenerKeys, Top};
+use super::net_options::{BrokerTlsKeys, LimitKeys, ProxyKeys, TlsKeys};
 use super::route_options::{RouteMatch, RouteOptions};
 use super::section::{Key, Section};
 
@@ -15,7 +16,8 @@ which are read once, at the start. `spanbridge check-config --config FILE` tries
 starting anything.
 
 SIGHUP reads the file again. Keys marked *live* are taken over, sessions go on; a change of another
-key is reported and waits for a restart. A file that cannot be used changes nothing.
+key is reported and waits for a restart. Certificates are read again from the files that the key
+named at the start. A file that cannot be used, this one or one of those, changes nothing.
 ";
 
 /// The page, as it stands in `docs/configuration.md`.
@@ -30,7 +32,15 @@ pub fn reference() -> String {
         }
     };
     part("Top of the file", "Before the first table.", Top::keys());
-    part("`[[listener]]`", "One place to listen; at least one.", ListenerKeys::keys());
+    let listener = [ListenerKeys::keys(), ProxyKeys::keys()].concat();
+    part("`[[listener]]`", "One place to listen; at least one.", listener);
+    part("`[listener.tls]`", "TLS towards clients; none without this table.", TlsKeys::keys());
+    part(
+        "`[listener.broker_tls]`",
+        "TLS towards brokers; none without this table.",
+        BrokerTlsKeys::keys(),
+    );
+    part("`[listener.limits]`", "Bounds of a listener's connections.", LimitKeys::keys());
     part(
         "`[[route]]`: which messages",
         "Routes are tried in the order of the file, and the first whose conditions all hold says \
@@ -67,6 +77,7 @@ fn row(key: &Key) -> String {
 mod tests {
     use super::super::Config;
     use super::*;
+    use crate::net::options::{BrokerTlsOptions, NetOptions};
 
     #[test]
     fn the_page_is_that_of_the_program() {
@@ -89,8 +100,21 @@ mod tests {
         assert_eq!(options.header_case(), RouteOptions::default().header_case());
         let top = Config::parse(&lines(Top::keys())).unwrap();
         assert_eq!(top, Config::default());
-        for keys in [Top::keys(), ListenerKeys::keys(), RouteMatch::keys(), RouteOptions::keys()] {
-            assert!(keys.iter().all(|key| key.meaning.ends_with('.')));
+        let listener = format!(
+            "[[listener]]\nlisten = \"nats://h\"\nbrokers = [\"nats://b\"]\n{}[listener.limits]\n{}\
+             [listener.broker_tls]\n{}",
+            lines(ProxyKeys::keys()),
+            lines(LimitKeys::keys()),
+            lines(BrokerTlsKeys::keys()),
+        );
+        let net = Config::parse(&listener).unwrap().listeners.remove(0).net;
+        let broker_tls = Some(BrokerTlsOptions::default());
+        assert_eq!(net, NetOptions { broker_tls, ..NetOptions::default() });
+        let net_keys =
+            [ProxyKeys::keys(), TlsKeys::keys(), BrokerTlsKeys::keys(), LimitKeys::keys()];
+        let keys = [Top::keys(), ListenerKeys::keys(), RouteMatch::keys(), RouteOptions::keys()];
+        for key in [net_keys, keys].into_iter().flatten().flatten() {
+            assert!(key.meaning.ends_with('.'), "{}", key.name);
         }
     }
 }

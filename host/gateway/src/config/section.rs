@@ -94,7 +94,9 @@ impl<'a, 'i> Table<'a, 'i> {
 
     /// The value of a key as it stands there.
     pub(crate) fn find(&mut self, key: &'static str) -> Option<Found<'a, 'i>> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.entries.get(key)
     }
 

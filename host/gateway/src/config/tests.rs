@@ -1,4 +1,5 @@
 use super::*;
+use crate::net::options::{BrokerTlsOptions, ProxyProtocol, SendProxyProtocol, TlsOptions};
 
 const ONE: &str = r#"
 [[listener]]
@@ -61,7 +62,8 @@ fn an_unknown_key_is_an_error_that_names_the_nearest_and_the_line() {
         (
             &format!("{LISTENER}colour = 1"),
             "line 4, column 1: unknown key `colour` in [[listener]] 1; \
-             known: name, listen, brokers, route",
+             known: name, listen, brokers, proxy_protocol, proxy_protocol_from, \
+             send_proxy_protocol, limits, tls, broker_tls, route",
         ),
         // What only a route of the file can say.
         (
@@ -133,6 +135,85 @@ fn a_listener_needs_a_broker_and_a_name_of_its_own_and_a_configuration_a_listene
         twice(config);
     });
     assert!(free_ports.is_ok());
+}
+
+#[test]
+fn a_listener_says_how_its_connections_are() {
+    let flat = "proxy_protocol = \"require\"\nproxy_protocol_from = [\"10.0.0.0/8\"]\n\
+                send_proxy_protocol = \"v2\"\n[listener.route]";
+    let tables = "[listener.tls]\ncertificate = \"c\"\nkey = \"k\"\nclient_ca = \"a\"\n\
+                  first = true\n[listener.broker_tls]\nca = \"a\"\nserver_name = \"n\"\n\
+                  [listener.limits]\nsessions_per_source_max = 3\n";
+    let with_flat = |flat: &str| ONE.replace("[listener.route]", flat);
+    let config = Config::parse(&(with_flat(flat) + tables)).unwrap();
+    config.check().unwrap();
+    let net = &config.listeners[0].net;
+    assert!(net.tls.as_ref().is_some_and(|tls| tls.first && tls.client_ca.is_some()));
+    assert!(net.broker_tls.as_ref().is_some_and(|tls| !tls.first && tls.ca.is_some()));
+    assert_eq!(net.proxy_protocol, ProxyProtocol::Require);
+    assert_eq!(net.proxy_protocol_from[0].to_string(), "10.0.0.0/8");
+    assert_eq!(net.send_proxy_protocol, SendProxyProtocol::V2);
+    assert_eq!(net.limits.sessions_per_source_max, Some(3));
+    assert_eq!(net.limits.handshake_timeout, Duration::from_secs(5));
+    for (wrong, expected) in [
+        (
+            "proxy_protocol = \"v1\"",
+            "proxy_protocol: expected `off`, `accept`, `require`, found `v1`",
+        ),
+        ("send_proxy_protocol = \"v1\"", "expected `off`, `v2`, found `v1`; did you mean `v2`?"),
+        (
+            "proxy_protocol_from = [\"10.0.0.1/8\"]",
+            "line 6, column 23: [[listener]] 1: proxy_protocol_from: expected a network like \
+             10.0.0.0/8 or an address, found `10.0.0.1/8`",
+        ),
+        (
+            "tls = { certificate = \"c\" }",
+            "line 6, column 7: [[listener]] 1: tls.key: expected, not found",
+        ),
+        ("tls = { key = \"k\" }", "[[listener]] 1: tls.certificate: expected, not found"),
+        (
+            "limits = { session_max = 1 }",
+            "line 6, column 12: unknown key `session_max` in [[listener]] 1 limits; \
+             did you mean `sessions_max`?",
+        ),
+        ("limits = { sessions_max = 0 }", "[[listener]] 1 limits: sessions_max: expected 1 to "),
+        ("limits = { keepalive_seconds = 32768 }", "expected 0 to 32767, found 32768"),
+        ("broker_tls = { server = \"n\" }", "known: ca, certificate, key, server_name, first"),
+    ] {
+        let error = Config::parse(&with_flat(&format!("{wrong}\n[listener.route]"))).unwrap_err();
+        assert!(error.contains(expected), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn an_identity_is_lent_to_others_only_when_that_is_meant() {
+    let shown = |config: &mut Config, host: &str| {
+        let listener = &mut config.listeners[0];
+        listener.brokers.remove(0);
+        listener.listen.host = host.to_owned();
+        let file = || Some(PathBuf::from("f"));
+        listener.net.broker_tls =
+            Some(BrokerTlsOptions { certificate: file(), key: file(), ..Default::default() });
+    };
+    assert!(with(|config| shown(config, "127.0.0.1")).is_ok());
+    let error = with(|config| shown(config, "0.0.0.0")).unwrap_err().to_string();
+    assert!(error.contains("client_ca") && error.contains("--allow-remote"), "{error}");
+    assert!(
+        with(|config| {
+            shown(config, "0.0.0.0");
+            config.allow_remote = true;
+        })
+        .is_ok()
+    );
+    assert!(
+        with(|config| {
+            shown(config, "0.0.0.0");
+            let (certificate, key) = ("c".into(), "k".into());
+            let tls = TlsOptions { certificate, key, client_ca: Some("a".into()), first: false };
+            config.listeners[0].net.tls = Some(tls);
+        })
+        .is_ok()
+    );
 }
 
 #[test]

@@ -22,6 +22,7 @@ use crate::address::Address;
 use crate::config::{Config, ListenerConfig, RouteOptions};
 use crate::failure::Failure;
 use crate::gateway::Gateway;
+use crate::net::options::NetOptions;
 
 /// What the gateway is told about the messages. Their subject is made up for the run, so spans are
 /// named after what it stands for.
@@ -99,7 +100,8 @@ fn start_gateway(
         .map_err(|error| Failure::new("the gateway refuses the demo's route").because(error))?;
     let listen = Address { host: "127.0.0.1".to_owned(), port: 0, ..broker.clone() };
     let brokers = vec![broker.clone()];
-    let listener = ListenerConfig { name: None, listen, brokers, route };
+    let net = NetOptions::default();
+    let listener = ListenerConfig { name: None, listen, brokers, route, net };
     let config = Config { listeners: vec![listener], ..Config::default() };
     Gateway::start(&config, env, export.output())
         .map_err(|error| Failure::new("the gateway cannot start").because(error))

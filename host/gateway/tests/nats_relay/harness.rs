@@ -14,6 +14,7 @@ use spanbridge_gateway::open_spans::OpenSpans;
 use spanbridge_gateway::relay::nats::{NatsRelay, NatsShared};
 use spanbridge_gateway::relay::{Fed, Relay, Side, Tools};
 use spanbridge_gateway::service::Services;
+use spanbridge_wire::nats::TlsSaid;
 
 /// When the tests begin, in nanoseconds since the Unix epoch. Whole milliseconds, as in tracestate.
 pub(crate) const START: u64 = 1_700_000_000_000_000_000;
@@ -115,6 +116,7 @@ pub(crate) struct Options {
     pub(crate) open_spans_max: usize,
     pub(crate) component: ComponentSource,
     pub(crate) limits: Limits,
+    pub(crate) tls_said: Option<TlsSaid>,
 }
 
 impl Default for Options {
@@ -124,6 +126,7 @@ impl Default for Options {
             header_case: HeaderCase::Lower,
             open_spans_max: 65_536,
             component: ComponentSource::default(),
+            tls_said: None,
             // Which instance a thread gets must not depend on the thread that makes spare ones, nor
             // what it does on how busy the machine is.
             limits: Limits {
@@ -154,8 +157,8 @@ impl Bed {
         let route = runtime.open_route(options.settings).expect("the route opens");
         let resources = Resources::new(None, &[], RESOURCES_MAX, Arc::clone(&counters));
         let services = Arc::new(Services::new(resources.clone(), None));
-        let shared =
-            Arc::new(NatsShared::new(&runtime, route, Arc::clone(&services), options.header_case));
+        let shared = NatsShared::new(&runtime, route, Arc::clone(&services), options.header_case);
+        let shared = Arc::new(shared.with_tls(options.tls_said));
         let age = Duration::from_secs(3600);
         let open_spans = OpenSpans::new(options.open_spans_max, age, Arc::clone(&counters));
         let open_spans = Arc::new(open_spans);

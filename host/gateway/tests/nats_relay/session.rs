@@ -1,9 +1,10 @@
 //! Sessions as a whole: pieces of any size, ends, and what cannot be read.
 
 use spanbridge_gateway::relay::Side;
+use spanbridge_wire::nats::TlsSaid;
 
 use crate::frames::{StreamMessage, deliver, deliver_from_stream, publish};
-use crate::harness::{Bed, CONNECT, INFO, START, Session};
+use crate::harness::{Bed, CONNECT, INFO, Options, START, Session};
 
 /// The same bytes in pieces of `length`.
 fn feed_in_pieces(session: &mut Session, from: Side, bytes: &str, length: usize) {
@@ -149,6 +150,45 @@ fn a_tls_handshake_is_not_read() {
 }
 
 #[test]
+fn where_the_gateway_ends_tls_the_session_is_read_and_info_is_true() {
+    let asks = r#"INFO {"headers":true,"tls_required":true,"tls_verify":true,"nonce":"n"}"#;
+    for (required, verify, said) in [
+        (
+            false,
+            false,
+            r#"INFO {"headers":true,"tls_required":false,"tls_verify":false,"nonce":"n"}"#,
+        ),
+        (
+            true,
+            false,
+            r#"INFO {"headers":true,"tls_required":true,"tls_verify":false,"nonce":"n"}"#,
+        ),
+        (true, true, asks),
+    ] {
+        for piece in [1, 7, usize::MAX] {
+            let tls_said = Some(TlsSaid { required, verify });
+            let bed = Bed::with(1, Options { tls_said, ..Options::default() });
+            let mut session = bed.session();
+            session.broker(format!("{asks}\r\n"));
+            session.client(CONNECT);
+            session.client(publish("a", "", None, "x"));
+            assert!(session.take_to_broker().contains("traceparent"));
+            assert_eq!(session.take_to_client(), format!("{said}\r\n"));
+            // One that comes later, between deliveries of the same read.
+            let delivery = deliver("a", "", None, "x");
+            let later = format!("{delivery}{asks}\r\n{delivery}PING\r\n");
+            feed_in_pieces(&mut session, Side::Broker, &later, piece);
+            let found = session.take_to_client();
+            assert!(found.contains(&format!("{said}\r\n")), "{found}");
+            assert!(found.ends_with("x\r\nPING\r\n"), "{found}");
+            assert_eq!(found.matches("INFO").count(), 1, "{found}");
+            assert_eq!(bed.spans().len(), 3);
+            assert_eq!(bed.counters.sessions_raw.tls.get(), 0);
+        }
+    }
+}
+
+#[test]
 fn a_program_is_named_by_connection_name_then_user() {
     for (connect, service) in [
         (r#"CONNECT {"headers":true,"name":"shop","user":"u"}"#, "shop"),
@@ -185,4 +225,19 @@ fn many_messages_of_one_read_each_keep_their_own() {
         assert!(traceparent.contains(&id), "{number}");
         assert_eq!(span.name, format!("publish a.{number}"));
     }
+}
+
+#[test]
+fn addresses_and_tls_of_one_info_are_changed_together() {
+    let tls_said = Some(TlsSaid { required: true, verify: true });
+    let bed = Bed::with(1, Options { tls_said, ..Options::default() });
+    let mut session = bed.session();
+    session.broker(
+        "INFO {\"headers\":true,\"connect_urls\":[\"a:1\"],\"tls_available\":true,\"x\":1}\r\n",
+    );
+    assert_eq!(
+        session.take_to_client(),
+        "INFO {\"tls_required\":true,\"tls_verify\":true,\"headers\":true,\"connect_urls\":[],\
+         \"tls_available\":false,\"x\":1}\r\n"
+    );
 }

@@ -18,6 +18,8 @@ pub struct Info<'a> {
     pub tls_required: bool,
     /// Whether a client may start a TLS handshake.
     pub tls_available: bool,
+    /// Whether a client has to show a certificate in that handshake.
+    pub tls_verify: bool,
     /// Whether it wants a nonce to be signed.
     pub nonce: bool,
     /// Whether it is about to shut down and asks clients to go elsewhere.
@@ -57,29 +59,30 @@ impl<'a> Info<'a> {
     ///
     /// A flag that is absent, or is no boolean, is `false`.
     pub fn parse(json: &'a [u8]) -> Option<Self> {
-        let [max_payload, headers, jetstream, tls_required, tls_available, nonce, ldm, rest @ ..] =
-            json::find(
-                json,
-                [
-                    b"max_payload",
-                    b"headers",
-                    b"jetstream",
-                    b"tls_required",
-                    b"tls_available",
-                    b"nonce",
-                    b"ldm",
-                    b"version",
-                    b"server_name",
-                    b"connect_urls",
-                ],
-            )?;
-        let [version, server_name, connect_urls] = rest;
+        let [max_payload, headers, jetstream, nonce, ldm, version, rest @ ..] = json::find(
+            json,
+            [
+                b"max_payload",
+                b"headers",
+                b"jetstream",
+                b"nonce",
+                b"ldm",
+                b"version",
+                b"server_name",
+                b"connect_urls",
+                b"tls_required",
+                b"tls_available",
+                b"tls_verify",
+            ],
+        )?;
+        let [server_name, connect_urls, tls_required, tls_available, tls_verify] = rest;
         Some(Self {
             max_payload: max_payload.and_then(Value::as_u64),
             headers: is_true(headers),
             jetstream: is_true(jetstream),
             tls_required: is_true(tls_required),
             tls_available: is_true(tls_available),
+            tls_verify: is_true(tls_verify),
             nonce: nonce.is_some_and(|nonce| !nonce.is_blank()),
             lame_duck: is_true(ldm),
             version,
@@ -141,7 +144,7 @@ mod tests {
         let info = Info::parse(json).unwrap();
         assert_eq!(info.max_payload, Some(1_048_576));
         assert!(info.headers && info.jetstream && info.tls_required && info.nonce);
-        assert!(!info.tls_available && !info.lame_duck);
+        assert!(!info.tls_available && !info.tls_verify && !info.lame_duck);
         assert_eq!(text(info.version).as_deref(), Some("2.9.10"));
         assert_eq!(text(info.server_name).as_deref(), Some("n1"));
         assert_eq!(info.connect_urls.unwrap().raw(), br#"["10.0.0.1:4222"]"#);

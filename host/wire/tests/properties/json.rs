@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 use spanbridge_wire::json::{self, Value};
+use spanbridge_wire::nats::{Info, TlsSaid};
+use spanbridge_wire::splice;
 
 /// A JSON value, spelled with random white space.
 fn value() -> impl Strategy<Value = String> {
@@ -50,6 +52,33 @@ proptest! {
         let object = format!("{{\"x\":{value}}}");
         let cut = cut.index(object.len());
         prop_assert_eq!(json::find(&object.as_bytes()[..cut], [b"x"]), None);
+    }
+
+    /// What an INFO says about TLS is changed, and every other byte stays.
+    #[test]
+    fn an_info_says_what_is_true_and_nothing_else_changes(
+        values in proptest::collection::vec(value(), 2),
+        tls in proptest::collection::vec((0..3_usize, "true|false|null|\"true\""), 0..4),
+        required in any::<bool>(),
+        verify in any::<bool>(),
+    ) {
+        let names = ["tls_required", "tls_available", "tls_verify"];
+        let tls = tls.iter().map(|(name, value)| format!("\"{}\" :{value} ,", names[*name]));
+        let tls: String = tls.collect();
+        let json = format!("{{ {tls} \"x\" : {} ,\"nonce\": {}}} ", values[0], values[1]);
+        let plan = TlsSaid { required, verify }.plan(json.as_bytes()).expect("it is an object");
+        prop_assert!(splice::len_after(json.len(), plan.as_slice()).is_some());
+        let mut out = Vec::new();
+        splice::write(json.as_bytes(), plan.as_slice(), &mut out);
+        let info = Info::parse(&out).expect("it still is one");
+        prop_assert_eq!((info.tls_required, info.tls_verify), (required, verify));
+        prop_assert!(!info.tls_available);
+        let found = json::find(&out, [b"x".as_slice(), b"nonce"]).expect("it still is one");
+        let kept = found.map(|value| value.map(Value::raw));
+        prop_assert_eq!(kept, [Some(values[0].as_bytes()), Some(values[1].as_bytes())]);
+        // Saying it again changes nothing.
+        let again = TlsSaid { required, verify }.plan(&out).expect("it still is one");
+        prop_assert!(again.as_slice().is_empty());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod decode;
 mod generate;
 mod json;
+mod proxy_protocol;
 mod rewrite;
 mod sessions;
 mod walk;

@@ -28,9 +28,6 @@ use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers};
 use super::subscriptions::Audience;
 use crate::relay::Tools;
 
-/// What INFO says of the addresses of a cluster in place of them.
-const NO_ADDRESSES: &[u8] = b"[]";
-
 impl State {
     /// Reads what a broker sent, up to the last whole head.
     pub(super) fn read_broker(
@@ -58,7 +55,7 @@ impl State {
                 }
                 BrokerFrame::Info(json) => {
                     let json_at = at + json.start() as usize;
-                    self.info(json.of(rest), json_at, &call.tools.counters);
+                    self.info(json.of(rest), json_at, call);
                     if self.tls_follows {
                         return Walk::stopped(input, Stop::Tls);
                     }
@@ -272,17 +269,17 @@ impl State {
 
     /// Asks the component about the deliveries of a read, and changes them.
     pub(super) fn hand_on_deliveries(&mut self, splicer: &mut Splicer<'_>, call: &mut Call<'_>) {
-        let mut hidden = std::mem::take(&mut self.hidden).into_iter().peekable();
+        let mut said = std::mem::take(&mut self.said).into_iter().peekable();
         if self.marked.is_empty() {
-            return hidden.for_each(|range| splicer.replace(range, NO_ADDRESSES));
+            return said.for_each(|(range, with)| splicer.replace(range, with));
         }
         let now = call.now;
         let Tools { tracer, deliver, settle, open_spans, counters, .. } = &mut *call.tools;
         counters.messages_seen.delivered.add(self.marked.len() as u64);
         let answer = tracer.deliver(deliver);
         for marked in &self.marked {
-            while let Some(range) = hidden.next_if(|range| range.start < marked.at) {
-                splicer.replace(range, NO_ADDRESSES);
+            while let Some((range, with)) = said.next_if(|(range, _)| range.start < marked.at) {
+                splicer.replace(range, with);
             }
             // A client sets no limit to what it takes.
             let names = &self.routes.get(marked.choice).names;
@@ -299,7 +296,7 @@ impl State {
                 open_spans.attach(&self.keys[marked.key.clone()], span, now, settle);
             }
         }
-        hidden.for_each(|range| splicer.replace(range, NO_ADDRESSES));
+        said.for_each(|(range, with)| splicer.replace(range, with));
         deliver.clear();
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use spanbridge::resource::ResourceId;
 use spanbridge::{Route, Runtime};
 use spanbridge_wire::limits::NatsLimits;
+use spanbridge_wire::nats::TlsSaid;
 
 use super::limits::LOG_INTERVAL;
 use super::policies::Policies;
@@ -31,6 +32,8 @@ pub struct NatsShared {
     pub(super) unnamed: ResourceId,
     pub(super) policies: Policies,
     pub(super) refusing: Refusing,
+    /// What an `INFO` has to say about a client's connection, where the gateway ends TLS.
+    pub(super) tls_said: Option<TlsSaid>,
     /// Nanoseconds since the Unix epoch; before it, no line is logged.
     log_at: AtomicU64,
 }
@@ -65,8 +68,16 @@ impl NatsShared {
             services,
             policies: Policies::default(),
             refusing: Refusing::default(),
+            tls_said: None,
             log_at: AtomicU64::new(0),
         }
+    }
+
+    /// For sessions whose connections the gateway takes TLS off: nothing that follows in them is
+    /// hidden, and each `INFO` has to say what is true for the client's connection.
+    #[must_use]
+    pub fn with_tls(self, tls_said: Option<TlsSaid>) -> Self {
+        Self { tls_said, ..self }
     }
 
     /// Replaces the routes. Each session takes the new ones with its next read.

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use spanbridge::metrics::Counters;
 use spanbridge::resource::ResourceId;
 use spanbridge::{Fields, MessageBits, Outcome, Parts, Settlement};
 use spanbridge_wire::Step;
@@ -23,6 +22,9 @@ use super::shared::NatsShared;
 use super::splice::Marked;
 use super::subscriptions::Subscriptions;
 use crate::relay::Tools;
+
+/// What INFO says of the addresses of a cluster in place of them.
+const NO_ADDRESSES: &[u8] = b"[]";
 
 /// Bytes of the numbers at the end of a delivery's key.
 const KEY_NUMBERS: usize = 16;
@@ -154,8 +156,8 @@ pub(super) struct State {
     pub(super) asked: Asked,
     /// The largest message so far that we made larger: its size and its destination.
     pub(super) largest: Option<(u32, Destination)>,
-    /// What of this read's INFO lines is left out.
-    pub(super) hidden: Vec<Range<usize>>,
+    /// What this read's INFO lines say instead, in the order of the input.
+    pub(super) said: Vec<(Range<usize>, &'static [u8])>,
     /// The traced messages of this read.
     pub(super) marked: Vec<Marked>,
     /// The keys of its deliveries.
@@ -176,7 +178,7 @@ impl State {
             awaited: Awaited::default(),
             asked: Asked::default(),
             largest: None,
-            hidden: Vec::new(),
+            said: Vec::new(),
             marked: Vec::new(),
             keys: Vec::new(),
         }
@@ -196,17 +198,27 @@ impl State {
     /// nothing. `at` is where it begins in the input.
     ///
     /// The addresses of a cluster's other servers are left out: a client that goes there by itself
-    /// would leave the gateway, unnoticed, at its next reconnect.
-    pub(super) fn info(&mut self, json: &[u8], at: usize, counters: &Counters) {
+    /// would leave the gateway, unnoticed, at its next reconnect. Where the gateway ends TLS, what
+    /// is said about TLS becomes true for the client's connection.
+    pub(super) fn info(&mut self, json: &[u8], at: usize, call: &Call<'_>) {
         let Some(info) = Info::parse(json) else { return };
+        let before = self.said.len();
         if let Some(urls) = info.connect_urls {
             let urls = urls.range_in(json);
-            self.hidden.push(at + urls.start..at + urls.end);
-            counters.connect_urls_hidden.add(1);
+            self.said.push((at + urls.start..at + urls.end, NO_ADDRESSES));
+            call.tools.counters.connect_urls_hidden.add(1);
+        }
+        if let Some(said) = call.shared.tls_said {
+            for patch in said.plan(json).unwrap_or_default().as_slice() {
+                let Range { start, end } = patch.at.range();
+                self.said.push((at + start..at + end, patch.with));
+            }
+            // Stable: what is inserted at one place keeps its order.
+            self.said[before..].sort_by_key(|(range, _)| range.start);
         }
         self.broker_headers = info.headers;
         self.size_max = info.max_payload.unwrap_or(u64::MAX);
-        self.tls_follows = info.tls_required;
+        self.tls_follows = info.tls_required && call.shared.tls_said.is_none();
     }
 
     /// `-ERR`. Where it is the end of a session whose messages we made larger, the largest of them
@@ -342,7 +354,7 @@ impl State {
 
     /// Forgets the messages of a read, and buffers that a large one left behind.
     pub(super) fn forget_read(&mut self) {
-        self.hidden = Vec::new();
+        self.said = Vec::new();
         self.marked.clear();
         self.marked.shrink_to(MARKED_KEPT_MAX);
         self.keys.clear();
