@@ -1,4 +1,4 @@
-//! A process that holds the runtime and nothing else: what it takes to start, what an instance keeps.
+//! A process that holds the runtime and nothing else: how it starts, what an instance keeps.
 //!
 //! A program of its own, because the baselines that the benchmarks link do work before `main`
 //! (fastrace measures the processor's clock for twenty milliseconds), which is not ours.
