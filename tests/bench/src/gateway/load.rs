@@ -16,7 +16,7 @@ use crate::frames::Incoming;
 use crate::peer::{Inbox, Peer, Peers, write_all};
 
 /// Caches, buffers and TCP windows settle before anything is measured.
-const WARM: Duration = Duration::from_millis(400);
+const WARM_MIN: Duration = Duration::from_millis(400);
 /// How long the last messages may take to come back.
 const EMPTY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often the time is looked at when nothing comes.
@@ -58,8 +58,8 @@ struct Window<P> {
 }
 
 impl<P> Window<P> {
-    fn new(length: Duration) -> Self {
-        let (epoch, starts, ends) = (Instant::now(), WARM, WARM + length);
+    fn new(warm: Duration, length: Duration) -> Self {
+        let (epoch, starts, ends) = (Instant::now(), warm, warm + length);
         let latencies = Vec::with_capacity(1 << 20);
         let (before, after, messages, header) = (None, None, 0, 0);
         Self { epoch, starts, ends, before, after, messages, latencies, header }
@@ -104,7 +104,7 @@ pub(crate) fn saturated<P>(
     mut probe: impl FnMut() -> anyhow::Result<P>,
 ) -> anyhow::Result<Loaded<P>> {
     let Peers { peers, inbox } = peers;
-    let mut measured = Window::new(length);
+    let mut measured = Window::new(WARM_MIN, length);
     let (mut out, mut full, mut on_way) = (Vec::new(), 0, 0);
     for peer in &*peers {
         for _ in 0..window {
@@ -155,10 +155,13 @@ pub(crate) fn at_rate<P>(
 ) -> anyhow::Result<Loaded<P>> {
     let Peers { peers, inbox } = peers;
     let peers = &*peers;
-    let mut measured = Window::new(length);
+    let gap = Duration::from_secs(1) / rate;
+    // What a session does with its first message is not what a message costs.
+    let every_session_twice = gap * 2 * u32::try_from(peers.len())?;
+    let mut measured = Window::new(WARM_MIN.max(every_session_twice), length);
     let outbox = Outbox {
         epoch: measured.epoch,
-        gap: Duration::from_secs(1) / rate,
+        gap,
         stop: AtomicBool::new(false),
         sent: AtomicU64::new(0),
     };

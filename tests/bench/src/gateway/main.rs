@@ -71,13 +71,19 @@ fn main() -> anyhow::Result<()> {
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => all(&FULL),
         ["--quick"] => all(&QUICK),
-        ["profile", target, seconds] => profile(target, seconds.parse()?),
-        _ => bail!("expected nothing, --quick, or profile TARGET SECONDS"),
+        ["profile", target, seconds] => {
+            profile(target, seconds.parse()?, Load::Saturated { sessions: SATURATED_SESSIONS })
+        }
+        ["profile", target, seconds, sessions] => {
+            let sessions = sessions.parse()?;
+            profile(target, seconds.parse()?, Load::Rate { sessions, rate: RATE })
+        }
+        _ => bail!("expected nothing, --quick, or profile TARGET SECONDS [SESSIONS]"),
     }
 }
 
-/// Saturates one target for some seconds, for a profiler to look at.
-fn profile(name: &str, seconds: u64) -> anyhow::Result<()> {
+/// Loads one target for some seconds, for a profiler to look at: at a rate where sessions are given.
+fn profile(name: &str, seconds: u64, load: Load) -> anyhow::Result<()> {
     let Some(target) = Target::ALL.into_iter().find(|target| target.name() == name) else {
         let names = Target::ALL.map(Target::name).join("`, `");
         bail!("expected one of `{names}`, found `{name}`");
@@ -89,7 +95,6 @@ fn profile(name: &str, seconds: u64) -> anyhow::Result<()> {
         receiver: sink::start()?,
         length: Duration::from_secs(seconds),
     };
-    let load = Load::Saturated { sessions: SATURATED_SESSIONS };
     println!("{:#}", Cell { load, target }.measure(&stand)?.raw);
     Ok(())
 }
@@ -140,6 +145,6 @@ fn all(extent: &Extent) -> anyhow::Result<()> {
     for target in [Target::HaProxy, Target::Relay, Target::Exporting] {
         println!("| {} | {:.1} |", target.name(), idle::per_thousand(target, &stand, &mut rounds)?);
     }
-    println!("\nraw numbers: {}", path.display());
+    println!("\nraw numbers: {}", path.canonicalize()?.display());
     Ok(())
 }

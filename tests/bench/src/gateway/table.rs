@@ -1,7 +1,7 @@
 //! The tables for people, in Markdown, and each budget beside what was measured.
 
 use crate::cell::{Cell, Load, Sample};
-use crate::rounds::{Rounds, Row};
+use crate::rounds::Rounds;
 use crate::target::Target;
 
 /// One table of all targets under one load.
@@ -62,12 +62,14 @@ pub(crate) fn spans(loads: &[(&str, Load)], rounds: &Rounds) {
     }
 }
 
-/// The budgets that compare with HAProxy.
+/// The budgets that compare with HAProxy; `~` where a side had no quiet round.
 pub(crate) fn budgets(open: Load, saturated: Load, rounds: &Rounds) {
     println!("\n| to HAProxy | spans made | spans exported | budget |\n|---|---:|---:|---:|");
     let ratio = |load, target, of: fn(&Sample) -> f64| {
-        let of_target = |target| -> f64 { Row::median(&rounds.row(Cell { load, target }), of) };
-        of_target(target) / of_target(Target::HaProxy)
+        let [ours, others] = [target, Target::HaProxy].map(|target| Cell { load, target });
+        let (ours, others) = (rounds.row(ours), rounds.row(others));
+        let mark = if ours.quiet == 0 || others.quiet == 0 { "~" } else { "" };
+        format!("{mark}{:.2}", ours.median(of) / others.median(of))
     };
     let proxy: fn(&Sample) -> f64 = |sample| sample.proxy;
     let rows: [(&str, Load, fn(&Sample) -> f64, &str); 4] = [
@@ -79,6 +81,6 @@ pub(crate) fn budgets(open: Load, saturated: Load, rounds: &Rounds) {
     for (what, load, of, budget) in rows {
         let made = ratio(load, Target::Gateway, of);
         let exported = ratio(load, Target::Exporting, of);
-        println!("| {what} | {made:.2} | {exported:.2} | {budget} |");
+        println!("| {what} | {made} | {exported} | {budget} |");
     }
 }
