@@ -33,7 +33,8 @@ pub(crate) fn per_thousand(
     let after = resident(proxy.pid())?;
     drop((first, more));
     rounds.note(&json!({
-        "target": target.name(), "idle_sessions": SESSIONS, "kib_before": before, "kib_after": after,
+        "target": target.name(), "idle_sessions": SESSIONS,
+        "kib_before": before, "kib_after": after,
     }))?;
     Ok(after.saturating_sub(before) as f64 / 1024.0)
 }

@@ -82,7 +82,7 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-/// Loads one target for some seconds, for a profiler to look at: at a rate where sessions are given.
+/// Loads one target for some seconds, for a profiler to look at.
 fn profile(name: &str, seconds: u64, load: Load) -> anyhow::Result<()> {
     let Some(target) = Target::ALL.into_iter().find(|target| target.name() == name) else {
         let names = Target::ALL.map(Target::name).join("`, `");

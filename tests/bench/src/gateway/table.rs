@@ -4,6 +4,9 @@ use crate::cell::{Cell, Load, Sample};
 use crate::rounds::Rounds;
 use crate::target::Target;
 
+/// One number of a sample.
+type Of = fn(&Sample) -> f64;
+
 /// One table of all targets under one load.
 pub(crate) fn targets(title: &str, load: Load, rounds: &Rounds) {
     println!("\n{title}\n");
@@ -11,7 +14,7 @@ pub(crate) fn targets(title: &str, load: Load, rounds: &Rounds) {
     println!("|---|---:|---:|---:|---:|---:|---:|---:|");
     for target in Target::ALL {
         let row = rounds.row(Cell { load, target });
-        let of = |value: fn(&Sample) -> f64| row.median(value);
+        let of = |value: Of| row.median(value);
         println!(
             "| {} | {:.1} | {:.2} | {:.2} | {:.2} | {:.0} | {:.0} | {} |",
             target.name(),
@@ -65,14 +68,14 @@ pub(crate) fn spans(loads: &[(&str, Load)], rounds: &Rounds) {
 /// The budgets that compare with HAProxy; `~` where a side had no quiet round.
 pub(crate) fn budgets(open: Load, saturated: Load, rounds: &Rounds) {
     println!("\n| to HAProxy | spans made | spans exported | budget |\n|---|---:|---:|---:|");
-    let ratio = |load, target, of: fn(&Sample) -> f64| {
+    let ratio = |load, target, of: Of| {
         let [ours, others] = [target, Target::HaProxy].map(|target| Cell { load, target });
         let (ours, others) = (rounds.row(ours), rounds.row(others));
         let mark = if ours.quiet == 0 || others.quiet == 0 { "~" } else { "" };
         format!("{mark}{:.2}", ours.median(of) / others.median(of))
     };
-    let proxy: fn(&Sample) -> f64 = |sample| sample.proxy;
-    let rows: [(&str, Load, fn(&Sample) -> f64, &str); 4] = [
+    let proxy: Of = |sample| sample.proxy;
+    let rows: [(&str, Load, Of, &str); 4] = [
         ("processor time a message, at a rate", open, proxy, "≤ 1.05"),
         ("processor time a message, saturated", saturated, proxy, "≤ 1.30"),
         ("throughput, saturated", saturated, |sample| sample.rate, "≥ 0.85"),
