@@ -1,11 +1,11 @@
 # Each target is a few lines; what has to decide something is a script in tests/tools.
 TIME ?= 60
 .DEFAULT_GOAL := help
-.PHONY: help build guest demo check test lint fmt fuzz bench doc wit deny tools clean
+.PHONY: help build guest demo check test lint fmt fuzz bench bench-gateway doc wit deny tools clean
 
 help: ## prints this list
 	@echo 'usage: make TARGET'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## builds the program, the component in it: target/release/spanbridge
 	cargo build --release -p spanbridge-gateway --bin spanbridge
@@ -38,6 +38,11 @@ fuzz: ## fuzzes each target for TIME seconds (60)
 bench: ## measures the call path, and prints the table
 	cargo build --release -p spanbridge-bench --bins
 	cargo run --release -p spanbridge-bench
+
+bench-gateway: ## measures the gateway beside HAProxy, six minutes on a quiet machine; ARGS=--quick
+	tests/tools/install.sh linker wasm python bench
+	cargo build --release -p spanbridge-gateway --bin spanbridge
+	cargo run --release -p spanbridge-bench --bin spanbridge-bench-gateway -- $(ARGS)
 
 doc: ## builds the documentation, private items too
 	cargo doc --workspace --no-deps --document-private-items

@@ -6,9 +6,10 @@
 #   wasm     the Rust target of the component
 #   nats     Debian's nats-server: the oldest one supported
 #   python   .tools/venv: Python clients, an OTLP receiver, and a current nats-server
+#   bench    haproxy, which the gateway is measured beside
 #   fuzz     a C++ compiler, for libFuzzer
 #   deny     cargo-deny, in .tools/bin
-#   all      everything but deny, which takes minutes to build
+#   all      everything but bench, which no test needs, and deny, which takes minutes to build
 #
 # It uses apt-get, rustup, pip and cargo, says what it installs, and does nothing where all is
 # there. Besides Debian packages and the Rust target, everything lands in .tools.
@@ -55,6 +56,11 @@ install_python() {
   python3 -m venv --clear $venv
   $venv/bin/pip install --quiet --disable-pip-version-check -r $wanted
   printf '%s\n' "$stamp" >$venv/requirements.sha256
+}
+
+install_bench() {
+  if command -v haproxy >/dev/null || [ -x /usr/sbin/haproxy ]; then return; fi
+  apt_install haproxy
 }
 
 install_fuzz() {

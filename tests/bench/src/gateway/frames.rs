@@ -1,0 +1,153 @@
+//! The NATS messages of a load: written from a template, read only as far as counting needs.
+//!
+//! ```text
+//! plain     PUB load.00042 256        payload
+//! injected  HPUB load.00042 165 421   NATS/1.0, traceparent, tracestate, payload
+//!                                     └ 8 bytes of time, then filling
+//! ```
+//!
+//! *Injected* is what the gateway makes of *plain*, byte for byte in length: so the broker does the
+//! same work behind every target.
+
+use anyhow::bail;
+
+/// Bytes of a payload.
+pub(crate) const PAYLOAD_BYTES: usize = 256;
+const STAMP_BYTES: usize = 8;
+
+/// A context of the lengths that the gateway writes.
+const HEADER: &str = "NATS/1.0\r\n\
+    traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03\r\n\
+    tracestate: spanbridge=p:00f067aa0ba902b7;t:1732682000000\r\n\r\n";
+
+/// Whether a load brings its own context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Plain,
+    Injected,
+}
+
+pub(crate) fn subject(session: usize) -> String {
+    format!("load.{session:05}")
+}
+
+/// One session's message.
+pub(crate) struct Template {
+    bytes: Vec<u8>,
+    stamp_at: usize,
+}
+
+impl Template {
+    pub(crate) fn new(session: usize, form: Form) -> Self {
+        let subject = subject(session);
+        let head = match form {
+            Form::Plain => format!("PUB {subject} {PAYLOAD_BYTES}\r\n"),
+            Form::Injected => {
+                let (header, total) = (HEADER.len(), HEADER.len() + PAYLOAD_BYTES);
+                format!("HPUB {subject} {header} {total}\r\n{HEADER}")
+            }
+        };
+        let mut bytes = head.into_bytes();
+        let stamp_at = bytes.len();
+        bytes.resize(stamp_at + PAYLOAD_BYTES, b'x');
+        bytes.extend_from_slice(b"\r\n");
+        Self { bytes, stamp_at }
+    }
+
+    /// Appends the message, as sent at `stamp`.
+    pub(crate) fn write(&self, stamp: u64, out: &mut Vec<u8>) {
+        let start = out.len() + self.stamp_at;
+        out.extend_from_slice(&self.bytes);
+        out[start..start + STAMP_BYTES].copy_from_slice(&stamp.to_le_bytes());
+    }
+}
+
+/// What a broker sends.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Incoming {
+    /// `header` is the length of the header block, 0 without one.
+    Message {
+        stamp: u64,
+        header: usize,
+    },
+    Ping,
+    Other,
+}
+
+/// Reads whole frames, and answers how many bytes they had.
+pub(crate) fn read(bytes: &[u8], mut visit: impl FnMut(Incoming)) -> anyhow::Result<usize> {
+    let mut done = 0;
+    while let Some(len) = memchr::memchr(b'\n', &bytes[done..]) {
+        let line = bytes[done..done + len].trim_ascii_end();
+        let after = done + len + 1;
+        match line.first() {
+            Some(kind @ (b'M' | b'H')) => {
+                let mut numbers = line.rsplit(|&byte| byte == b' ').map(decimal);
+                let total = numbers.next().flatten().unwrap_or(0);
+                let header = if *kind == b'H' { numbers.next().flatten() } else { Some(0) };
+                let payload = after + header.unwrap_or(0);
+                let end = after + total + b"\r\n".len();
+                if end > bytes.len() {
+                    break;
+                }
+                let stamp = bytes.get(payload..payload + STAMP_BYTES).map(<[u8; 8]>::try_from);
+                let (Some(Ok(stamp)), Some(header)) = (stamp, header) else {
+                    bail!("expected a message of this load, found `{}`", line.escape_ascii());
+                };
+                visit(Incoming::Message { stamp: u64::from_le_bytes(stamp), header });
+                done = end;
+            }
+            Some(b'-') => bail!("the broker says `{}`", line.escape_ascii()),
+            _ => {
+                let ping = line == b"PING";
+                visit(if ping { Incoming::Ping } else { Incoming::Other });
+                done = after;
+            }
+        }
+    }
+    Ok(done)
+}
+
+fn decimal(digits: &[u8]) -> Option<usize> {
+    str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn echoed(form: Form) -> Vec<u8> {
+        let mut sent = Vec::new();
+        Template::new(7, form).write(99, &mut sent);
+        let text = String::from_utf8_lossy(&sent).replacen("PUB load.00007", "MSG load.00007 1", 1);
+        text.into_bytes()
+    }
+
+    #[test]
+    fn stamps_come_back_from_both_forms() {
+        for (form, expected) in [(Form::Plain, 0), (Form::Injected, HEADER.len())] {
+            let mut seen = Vec::new();
+            let bytes = echoed(form);
+            let done = read(&bytes, |incoming| seen.push(incoming)).unwrap();
+            assert_eq!(done, bytes.len());
+            assert_eq!(seen, [Incoming::Message { stamp: 99, header: expected }]);
+        }
+    }
+
+    #[test]
+    fn a_frame_that_is_not_whole_waits() {
+        let bytes = echoed(Form::Injected);
+        for len in 0..bytes.len() {
+            let done = read(&bytes[..len], |incoming| panic!("saw {incoming:?}")).unwrap();
+            assert_eq!(done, 0, "of {len} bytes");
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_broker_ends_the_load() {
+        assert!(read(b"-ERR 'Slow Consumer'\r\n", |_| ()).is_err());
+        let mut seen = Vec::new();
+        assert_eq!(read(b"PING\r\nPONG\r\n", |incoming| seen.push(incoming)).unwrap(), 12);
+        assert_eq!(seen, [Incoming::Ping, Incoming::Other]);
+    }
+}

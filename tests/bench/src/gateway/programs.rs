@@ -1,0 +1,150 @@
+//! The programs of a measurement, as child processes that do not outlive it.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+const START_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A program that listens.
+pub(crate) struct Program {
+    child: Child,
+    out: Option<BufReader<ChildStdout>>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Program {
+    fn start(mut command: Command, address: SocketAddr) -> anyhow::Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        let out = child.stdout.take().map(BufReader::new);
+        let mut program = Self { child, out, address };
+        let end = Instant::now() + START_TIMEOUT;
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = program.child.try_wait()? {
+                bail!("{name} ended with {status}");
+            }
+            anyhow::ensure!(Instant::now() < end, "{name} does not listen on {address}");
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(program)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to stop, and answers what it says on the way out.
+    pub(crate) fn stop(mut self) -> anyhow::Result<Vec<String>> {
+        let pid = self.pid().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status()?;
+        anyhow::ensure!(asked.success(), "cannot stop process {pid}");
+        let out = self.out.take().context("its output was read before")?;
+        let lines = out.lines().collect::<Result<_, _>>()?;
+        self.child.wait()?;
+        Ok(lines)
+    }
+}
+
+/// The broker: the current nats-server.
+pub(crate) fn broker() -> anyhow::Result<Program> {
+    let installed = root().join(".tools/venv/bin/nats-server");
+    let address = free_address()?;
+    let mut command = Command::new(installed);
+    command.args(["-a", "127.0.0.1", "-p", &address.port().to_string()]);
+    Program::start(command, address).context("`tests/tools/install.sh python` installs nats-server")
+}
+
+/// HAProxy in TCP mode with one thread, and buffers as large as ours: smaller ones flatter us.
+pub(crate) fn haproxy(folder: &Path, broker: SocketAddr) -> anyhow::Result<Program> {
+    let address = free_address()?;
+    let path = folder.join("haproxy.cfg");
+    fs::write(
+        &path,
+        format!(
+            "global\n  nbthread 1\n  maxconn 8000\n  tune.bufsize 65536\n\
+             defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n\
+             listen nats\n  bind {address}\n  server broker {broker}\n"
+        ),
+    )?;
+    let known = Path::new("/usr/sbin/haproxy");
+    let mut command = Command::new(if known.is_file() { known } else { Path::new("haproxy") });
+    command.arg("-db").arg("-f").arg(path);
+    Program::start(command, address).context("`tests/tools/install.sh bench` installs haproxy")
+}
+
+/// What a gateway does with its spans.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Spans {
+    /// Nothing is traced.
+    Off,
+    /// Made, and then discarded: `OTEL_TRACES_EXPORTER=none`.
+    Discarded,
+    /// Exported over OTLP, this share of traces.
+    Exported(f64),
+}
+
+/// The gateway, as it was built beside this program.
+pub(crate) fn gateway(
+    folder: &Path,
+    broker: SocketAddr,
+    spans: Spans,
+    receiver: SocketAddr,
+) -> anyhow::Result<Program> {
+    let program = match env::var_os("SPANBRIDGE_BIN") {
+        Some(path) => path.into(),
+        None => env::current_exe()?.with_file_name("spanbridge"),
+    };
+    let address = free_address()?;
+    let off = if spans == Spans::Off { "[listener.route]\noff = true\n" } else { "" };
+    let path = folder.join("spanbridge.toml");
+    fs::write(
+        &path,
+        format!(
+            "[[listener]]\nlisten = \"nats://{address}\"\nbrokers = [\"nats://{broker}\"]\n{off}"
+        ),
+    )?;
+    let mut command = Command::new(program);
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OTEL_"))
+    {
+        command.env_remove(name);
+    }
+    command.arg("gateway").arg("--config").arg(path);
+    if let Spans::Exported(share) = spans {
+        command.env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{receiver}"));
+        // A ratio of one would write its threshold into every tracestate: a longer message.
+        if share < 1.0 {
+            command.env("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
+            command.env("OTEL_TRACES_SAMPLER_ARG", share.to_string());
+        }
+    } else {
+        command.env("OTEL_TRACES_EXPORTER", "none");
+    }
+    Program::start(command, address).context("`make bench-gateway` builds spanbridge")
+}
+
+/// A port that was free a moment ago.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
+}
+
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
