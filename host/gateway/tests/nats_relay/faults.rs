@@ -14,7 +14,7 @@ const NOT_HANDED_DOWN: [&str; 4] =
     ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"];
 
 /// The component of `tests/components/faulty`, which fails as a destination tells it to.
-fn faulty() -> Vec<u8> {
+pub(crate) fn faulty() -> Vec<u8> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = manifest.join("../../tests/components/faulty/Cargo.toml");
     let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faulty");

@@ -106,6 +106,7 @@ pub(crate) struct Bed {
     pub(crate) runtime: Runtime,
     pub(crate) shared: Arc<NatsShared>,
     pub(crate) services: Arc<Services>,
+    /// Empty where the spans go somewhere else.
     recorder: Arc<Recorder>,
 }
 
@@ -144,14 +145,24 @@ impl Bed {
     }
 
     pub(crate) fn with(seed: u64, options: Options) -> Self {
-        let counters = Arc::<Counters>::default();
         let recorder = Arc::<Recorder>::default();
+        let sink = Arc::<Recorder>::clone(&recorder);
+        Self { recorder, ..Self::with_sink(seed, options, sink, Arc::default()) }
+    }
+
+    /// The spans go into this sink.
+    pub(crate) fn with_sink(
+        seed: u64,
+        options: Options,
+        sink: Arc<dyn SpanSink>,
+        counters: Arc<Counters>,
+    ) -> Self {
         let runtime = Runtime::builder()
             .component(options.component)
             .limits(options.limits)
             .seed(seed)
             .counters(Arc::clone(&counters))
-            .sink(Arc::<Recorder>::clone(&recorder))
+            .sink(sink)
             .build()
             .expect("the component loads");
         let route = runtime.open_route(options.settings).expect("the route opens");
@@ -162,6 +173,7 @@ impl Bed {
         let age = Duration::from_secs(3600);
         let open_spans = OpenSpans::new(options.open_spans_max, age, Arc::clone(&counters));
         let open_spans = Arc::new(open_spans);
+        let recorder = Arc::default();
         Self { counters, open_spans, resources, runtime, shared, services, recorder }
     }
 

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod capture;
+mod chaos;
 mod faults;
 mod frames;
 mod harness;

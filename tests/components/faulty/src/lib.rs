@@ -11,6 +11,7 @@
 //! slow      works for a while            pointer   answers a list outside its memory
 //!                                        open      answers a span that stays open
 //! refuse    (a route) refuses the settings
+//! settle    (a route) traps at every settlement
 //! ```
 //!
 //! Every other word is answered with zeros.
@@ -24,6 +25,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use alloc::{format, vec};
 use core::hint::black_box;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use exports::spanbridge::tracing::messaging::{
     Answer, Delivery, Field, Guest as Messaging, Message, Route, Settings, Settlement, Verdict,
@@ -38,6 +40,9 @@ wit_bindgen::generate!({
 });
 
 struct Faulty;
+
+/// A route said `settle`.
+static TRAPS_AT_SETTLEMENTS: AtomicBool = AtomicBool::new(false);
 
 export!(Faulty);
 
@@ -136,6 +141,9 @@ impl Messaging for Faulty {
     fn open(_: Route, settings: Settings) -> Result<(), String> {
         memory::begin();
         obey(settings.system.as_bytes());
+        if settings.system == "settle" {
+            TRAPS_AT_SETTLEMENTS.store(true, Ordering::Relaxed);
+        }
         match settings.system.as_str() {
             "refuse" => Err(format!("system {} cannot be had", settings.system)),
             _ => Ok(()),
@@ -158,6 +166,9 @@ impl Messaging for Faulty {
 
     fn settle(settlements: Vec<Settlement>, arena: Vec<u8>) -> Vec<u8> {
         memory::begin();
+        if TRAPS_AT_SETTLEMENTS.load(Ordering::Relaxed) {
+            obey(b"trap");
+        }
         for settlement in &settlements {
             match part(&arena, settlement.at + settlement.open, settlement.detail) {
                 b"run" => return vec![0x12, 0xff, 1],
