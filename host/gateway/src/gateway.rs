@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tracing::{error, info};
 
 use crate::address::{Address, Protocol};
+use crate::brokers::Brokers;
 use crate::config::{Config, ConfigError, ListenerConfig};
 use crate::listener::Listener;
 use crate::open_spans::OpenSpans;
@@ -121,7 +122,7 @@ impl Gateway {
             sockets.push(socket);
             listeners.push(Arc::new(Listener {
                 address,
-                brokers: listener.brokers.clone(),
+                brokers: Arc::new(Brokers::new(&listener.brokers, Arc::clone(&output.counters))),
                 nats,
                 counters: Arc::clone(&output.counters),
                 sessions: Arc::clone(&sessions),

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+mod brokers;
 pub mod carrier_json;
 pub mod cli;
 pub mod close;

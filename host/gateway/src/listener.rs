@@ -1,7 +1,6 @@
 //! Accepts clients, finds a broker for each, and runs the session.
 
 use std::cell::RefCell;
-use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,26 +11,22 @@ use spanbridge::metrics::Counters;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::address::{Address, Protocol};
+use crate::brokers::Brokers;
 use crate::close::{By, Cause, Close};
 use crate::relay::Relay;
 use crate::relay::nats::{NatsRelay, NatsShared};
 use crate::session::Session;
 use crate::worker::Bench;
 
-/// For one address of one broker. Beyond the retransmission of a first lost segment (1 s, then 2 s
-/// more), a broker is rather down than slow.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-
 /// What the sessions of one listener have in common.
 #[derive(Debug)]
 pub(crate) struct Listener {
     /// Where it listens, with the port that it got.
     pub address: Address,
-    /// Tried in turn.
-    pub brokers: Vec<Address>,
+    pub brokers: Arc<Brokers>,
     /// Of the protocol.
     pub nats: Arc<NatsShared>,
     pub counters: Arc<Counters>,
@@ -68,7 +63,7 @@ impl Listener {
         bench: Rc<RefCell<Bench>>,
         mut stop: watch::Receiver<bool>,
     ) {
-        let close = match self.connect().await {
+        let close = match self.brokers.connect().await {
             Err(error) => {
                 self.counters.connections_refused.broker.add(1);
                 Close { by: By::Here, cause: Cause::NoBroker(error) }
@@ -118,35 +113,4 @@ impl Listener {
         session.close();
         close
     }
-
-    /// Connects to the first broker of the list that answers. Names are resolved anew each time.
-    async fn connect(&self) -> io::Result<TcpStream> {
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for broker in &self.brokers {
-            match connect_to(broker).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => {
-                    info!(%broker, %error, "broker cannot be reached");
-                    last = io::Error::new(error.kind(), format!("{broker}: {error}"));
-                }
-            }
-        }
-        Err(last)
-    }
-}
-
-async fn connect_to(broker: &Address) -> io::Result<TcpStream> {
-    let addresses = tokio::net::lookup_host((broker.host.as_str(), broker.port)).await?;
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses {
-        match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Ok(Err(error)) => last = error,
-            Err(_) => last = io::ErrorKind::TimedOut.into(),
-        }
-    }
-    Err(last)
 }
