@@ -9,10 +9,11 @@
 //!
 //! A payload is read where it settles a delivery, and streams through everywhere else.
 
-use spanbridge::{Publish, SpanContext};
+use spanbridge::{Publish, SpanContext, Verdict};
 use spanbridge_wire::Step;
 use spanbridge_wire::nats::jetstream::PullSubject;
 use spanbridge_wire::nats::{ClientDecoder, ClientFrame, ControlSubject, Error, Message};
+use tracing::warn;
 
 use super::limits::ACK_BYTES_MAX;
 use super::splice::{Marked, Skipped, Splicer};
@@ -155,8 +156,21 @@ impl State {
         for marked in &self.marked {
             match splicer.edit(marked, answer.edits(marked.index), self.size_max, call.shared) {
                 Ok(()) => {}
-                Err(Skipped::TooLarge) => counters.injections_skipped.max_payload.add(1),
-                Err(Skipped::Refused) => counters.injections_skipped.refused.add(1),
+                Err(skipped) => {
+                    let injections = &counters.injections_skipped;
+                    let (counter, reason) = match skipped {
+                        Skipped::TooLarge => (&injections.max_payload, "max_payload"),
+                        Skipped::Refused => (&injections.refused, "refused"),
+                    };
+                    counter.add(1);
+                    if call.shared.may_log(now) {
+                        let Verdict { trace_hi, trace_lo, span_id, .. } =
+                            answer.verdict(marked.index);
+                        let trace_id = format_args!("{trace_hi:016x}{trace_lo:016x}");
+                        let span_id = format_args!("{span_id:016x}");
+                        warn!(%trace_id, %span_id, reason, "message goes on without its context");
+                    }
+                }
             }
             let Some(reply) = marked.message.reply else { continue };
             if let Some(span) = answer.open(marked.index) {
