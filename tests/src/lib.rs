@@ -20,6 +20,7 @@
 pub mod bed;
 pub mod client;
 pub mod gateway;
+pub mod http;
 pub mod nats_server;
 pub mod port;
 pub mod process;

@@ -10,6 +10,7 @@
 //! everybody. One that is put off is tried last rather than not at all: a client is sent away only
 //! when nobody could be reached. Names are resolved anew each time.
 
+use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -95,6 +96,11 @@ impl Brokers {
         Self { list: addresses.iter().map(broker).collect(), counters }
     }
 
+    /// Answers whether the last attempt at some broker succeeded, or was too long ago to tell.
+    pub(crate) fn may_be_reachable(&self, now: Instant) -> bool {
+        self.list.iter().any(|broker| !broker.state().is_put_off(now))
+    }
+
     /// Connects to the first broker that answers.
     pub(crate) async fn connect(&self) -> io::Result<TcpStream> {
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
@@ -138,6 +144,16 @@ impl Brokers {
                 Err(io::Error::new(error.kind(), format!("{address}: {error}")))
             }
         }
+    }
+}
+
+impl fmt::Display for Brokers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, broker) in self.list.iter().enumerate() {
+            let separator = if at == 0 { "" } else { ", " };
+            write!(f, "{separator}{}", broker.address)?;
+        }
+        Ok(())
     }
 }
 
@@ -203,15 +219,19 @@ mod tests {
         let (addresses, counters) = ([url(&dead), url(&alive)], Arc::new(Counters::default()));
         drop(dead);
         let brokers = Brokers::new(&addresses, Arc::clone(&counters));
+        assert!(brokers.may_be_reachable(Instant::now()));
         for _ in 0..3 {
             brokers.connect().await.unwrap();
         }
         let connections = &counters.broker_connections;
         assert_eq!((connections.made.get(), connections.failed.get()), (3, 1));
         assert_eq!(connections.skipped.get(), 2);
+        assert!(brokers.may_be_reachable(Instant::now()));
         drop(alive);
         // Neither answers now, and one that is put off is tried all the same.
         brokers.connect().await.unwrap_err();
         assert_eq!(connections.failed.get(), 3);
+        assert!(!brokers.may_be_reachable(Instant::now()));
+        assert!(brokers.may_be_reachable(Instant::now() + 2 * BACK_OFF_MAX));
     }
 }

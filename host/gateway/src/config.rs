@@ -10,6 +10,7 @@ use serde::Deserialize;
 use spanbridge::{DeliveryMode, Relation, RouteSettings, Trust, env};
 
 use crate::address::Address;
+use crate::admin::AdminConfig;
 
 /// Largest configuration file; a real one has a few kilobytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -35,6 +36,8 @@ pub struct Config {
     pub flush_timeout: Duration,
     /// Listen for other machines in front of a broker that trusts loopback.
     pub allow_remote: bool,
+    /// Where metrics, health and the component are asked for.
+    pub admin: AdminConfig,
 }
 
 /// One place to listen.
@@ -63,6 +66,7 @@ impl Default for Config {
             drain_timeout: Duration::from_secs(10),
             flush_timeout: Duration::from_secs(5),
             allow_remote: false,
+            admin: AdminConfig::default(),
         }
     }
 }
@@ -205,6 +209,8 @@ struct File {
     drain_timeout_seconds: Option<u32>,
     flush_timeout_seconds: Option<u32>,
     allow_remote: Option<bool>,
+    admin: Option<std::net::SocketAddr>,
+    admin_socket: Option<PathBuf>,
     #[serde(default)]
     listener: Vec<FileListener>,
 }
@@ -251,6 +257,7 @@ impl Config {
             drain_timeout: seconds(file.drain_timeout_seconds, defaults.drain_timeout),
             flush_timeout: seconds(file.flush_timeout_seconds, defaults.flush_timeout),
             allow_remote: file.allow_remote.unwrap_or(defaults.allow_remote),
+            admin: AdminConfig { address: file.admin, socket: file.admin_socket },
         })
     }
 
@@ -275,6 +282,16 @@ impl Config {
             if value == 0 || value > max {
                 return refuse(format!("{key}: expected 1 to {max}, found {value}"));
             }
+        }
+        if let Some(address) = self.admin.address
+            && !address.ip().is_loopback()
+            && !self.allow_remote
+        {
+            return refuse(format!(
+                "admin {address} can be reached from other machines, which would see destinations \
+                 and trace ids; listen on a loopback address, or say --allow-remote \
+                 (allow_remote = true) if that is meant"
+            ));
         }
         for listener in &self.listeners {
             let listen = &listener.listen;

@@ -15,9 +15,11 @@ use tokio::sync::watch;
 use tracing::{error, info};
 
 use crate::address::{Address, Protocol};
+use crate::admin::{Beats, Observed};
 use crate::brokers::Brokers;
 use crate::config::{Config, ConfigError, ListenerConfig};
 use crate::listener::Listener;
+use crate::measure::{Labels, Measurements};
 use crate::open_spans::OpenSpans;
 use crate::relay::Tools;
 use crate::relay::nats::NatsShared;
@@ -86,8 +88,7 @@ pub struct Gateway {
     addresses: Vec<Address>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
-    runtime: Runtime,
-    open_spans: Arc<OpenSpans>,
+    observed: Observed,
 }
 
 impl Gateway {
@@ -111,19 +112,23 @@ impl Gateway {
         ));
         let services = Arc::new(Services::new(output.resources.clone(), env.service_name.clone()));
         let sessions = Arc::new(AtomicUsize::new(0));
+        let measurements = Arc::new(Measurements::new(Arc::clone(&output.counters)));
         let mut sockets = Vec::new();
         let mut listeners = Vec::new();
         for listener in &config.listeners {
             let (socket, address) = listen(&listener.listen)?;
-            let route = runtime.open_route(route_settings(listener, env))?;
+            let settings = route_settings(listener, env);
+            let measures = measurements.of(labels(&settings, &address));
+            let route = runtime.open_route(settings)?;
             let header_case = listener.route.header_case;
             let services = Arc::clone(&services);
-            let nats = Arc::new(NatsShared::new(&runtime, route, services, header_case));
+            let nats = NatsShared::new(&runtime, route, services, header_case);
+            let nats = nats.measured(measures);
             sockets.push(socket);
             listeners.push(Arc::new(Listener {
                 address,
                 brokers: Arc::new(Brokers::new(&listener.brokers, Arc::clone(&output.counters))),
-                nats,
+                nats: Arc::new(nats),
                 counters: Arc::clone(&output.counters),
                 sessions: Arc::clone(&sessions),
                 drain_timeout: config.drain_timeout,
@@ -131,15 +136,29 @@ impl Gateway {
         }
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.address.clone()).collect();
         let (stop, stopped) = watch::channel(false);
+        let observed = Observed {
+            runtime,
+            open_spans,
+            measurements,
+            sink: output.sink.clone(),
+            sessions,
+            beats: Beats::new(config.workers),
+            brokers: listeners
+                .iter()
+                .map(|it| (it.address.to_string(), Arc::clone(&it.brokers)))
+                .collect(),
+            stop: stopped.clone(),
+        };
         let threads = Threads {
-            runtime: runtime.clone(),
-            open_spans: Arc::clone(&open_spans),
+            runtime: observed.runtime.clone(),
+            open_spans: Arc::clone(&observed.open_spans),
             listeners,
+            beats: Arc::clone(&observed.beats),
             sessions_max: config.sessions_max,
             stop: stopped,
         };
         let threads = threads::start(threads, sockets, config.workers)?;
-        Ok(Self { addresses, stop, threads, runtime, open_spans })
+        Ok(Self { addresses, stop, threads, observed })
     }
 
     /// Where it listens, in the order of the configuration, with the ports that it got.
@@ -149,7 +168,12 @@ impl Gateway {
 
     /// The runtime, for a program that has spans of its own.
     pub fn runtime(&self) -> &Runtime {
-        &self.runtime
+        &self.observed.runtime
+    }
+
+    /// What an admin endpoint looks at. It may be looked at after the stop as well.
+    pub fn observed(&self) -> Observed {
+        self.observed.clone()
     }
 
     /// Stops accepting, lets each session come to the end of a frame, ends open spans as abandoned.
@@ -163,7 +187,8 @@ impl Gateway {
                 error!("a thread panicked; its sessions were cut off");
             }
         }
-        self.open_spans.drain(now(), &mut Tools::new(&self.runtime, &self.open_spans));
+        let Observed { runtime, open_spans, .. } = &self.observed;
+        open_spans.drain(now(), &mut Tools::new(runtime, open_spans));
     }
 }
 
@@ -184,6 +209,16 @@ fn route_settings(listener: &ListenerConfig, env: &env::Settings) -> spanbridge:
         Protocol::Nats => "nats",
     };
     listener.route.settings(system, &listener.brokers[0], env)
+}
+
+fn labels(settings: &spanbridge::RouteSettings, listener: &Address) -> Labels {
+    Labels {
+        system: settings.system.clone(),
+        server_address: settings.server_address.clone(),
+        server_port: settings.server_port,
+        destination_template: settings.destination_template.clone(),
+        listener: listener.to_string(),
+    }
 }
 
 fn listen(address: &Address) -> Result<(std::net::TcpListener, Address), StartError> {

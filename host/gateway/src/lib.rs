@@ -1,9 +1,9 @@
 //! The gateway as a library: what the `spanbridge` program runs, and its tests drive.
 //!
 //! ```text
-//! serve ── environment, signals, summary
+//! serve ── environment, signals, summary                         admin ── metrics, health
 //! gateway ── routes, threads, drain
-//!    │ listener ── accepts, finds a broker
+//!    │ listener ── accepts; brokers ── finds one                 measure ── messages, timed
 //!    │    session ── one client connection and its broker connection
 //!    │       relay ── one protocol's logic, no sockets          open_spans ── one table a process
 //!    └ config                                                   service ── whose spans they are
@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod admin;
 mod brokers;
 pub mod carrier_json;
 pub mod cli;
@@ -25,6 +26,7 @@ pub mod failure;
 pub mod gateway;
 mod listener;
 pub mod log;
+pub mod measure;
 pub mod open_spans;
 pub mod relay;
 pub mod serve;

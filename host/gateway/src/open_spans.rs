@@ -28,6 +28,7 @@ use std::time::Duration;
 use spanbridge::metrics::Counters;
 use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement, SpanContext, Tracer};
 
+use crate::measure::{Measured, Measures, exemplar_of};
 use crate::relay::Tools;
 
 pub(crate) use aged::{Aged, Weigh};
@@ -82,7 +83,29 @@ struct Attempt {
     /// The span of this attempt, or of the one before it. All zero: none.
     last: SpanContext,
     /// `None`: it is settled, and remembered because the message will come again.
-    unsettled: Option<UnsettledOne>,
+    unsettled: Option<Work>,
+}
+
+/// Work that is going on, whether it has a span or not.
+#[derive(Debug)]
+struct Work {
+    one: UnsettledOne,
+    /// Nanoseconds since the Unix epoch.
+    start: u64,
+    /// Other messages of the consumer were unsettled when it began.
+    prefetched: bool,
+    measures: Arc<Measures>,
+}
+
+impl Work {
+    /// It is over.
+    fn end(self, span: Option<&OpenSpan>, outcome: Outcome, now: u64) {
+        let Self { one, start, prefetched, measures } = self;
+        drop(one);
+        let duration = now.saturating_sub(start);
+        let measured = Measured { duration, span: exemplar_of(span), now };
+        measures.processed(outcome, prefetched, &measured);
+    }
 }
 
 impl Weigh for Attempt {
@@ -159,21 +182,27 @@ impl OpenSpans {
         &self,
         key: &[u8],
         unsettled: &Unsettled,
+        measures: &Arc<Measures>,
         now: u64,
         settle: &mut SettleBatch,
     ) -> SpanContext {
         let shard = self.shard_of(key);
         let previous = self.change(shard, |shard| {
-            let mut one = Some(unsettled.one());
+            let prefetched = unsettled.count() > 0;
+            let (one, measures) = (unsettled.one(), Arc::clone(measures));
+            let mut work = Some(Work { one, start: now, prefetched, measures });
             let again = shard.update(key, |attempt| {
-                attempt.unsettled = one.take();
-                (attempt.span.take(), attempt.last)
+                let former = std::mem::replace(&mut attempt.unsettled, work.take());
+                (former, attempt.span.take(), attempt.last)
             });
-            let Some((former, last)) = again else {
-                shard.insert(key, Attempt { unsettled: one, ..Attempt::default() }, now);
+            let Some((former_work, former, last)) = again else {
+                shard.insert(key, Attempt { unsettled: work, ..Attempt::default() }, now);
                 return SpanContext::default();
             };
             shard.touch(key, now);
+            if let Some(work) = former_work {
+                work.end(former.as_ref(), Outcome::Expired, now);
+            }
             if let Some(former) = former {
                 settle.add(&former, &Settlement::new(Outcome::Expired, now));
             }
@@ -212,7 +241,7 @@ impl OpenSpans {
         let comes_again = matches!(end.outcome, Outcome::Nack | Outcome::Requeue);
         let settled = self.change(self.shard_of(key), |shard| {
             let (settled, last) = shard.update(key, |attempt| {
-                (attempt.unsettled.take().map(|_| attempt.span.take()), attempt.last)
+                (attempt.unsettled.take().map(|work| (work, attempt.span.take())), attempt.last)
             })?;
             if comes_again && last != SpanContext::default() {
                 shard.touch(key, end.end);
@@ -222,8 +251,12 @@ impl OpenSpans {
             settled
         });
         match settled {
-            Some(Some(span)) => settle.add(&span, end),
-            Some(None) => {}
+            Some((work, span)) => {
+                work.end(span.as_ref(), end.outcome, end.end);
+                if let Some(span) = span {
+                    settle.add(&span, end);
+                }
+            }
             None => self.counters.settle_unmatched.add(1),
         }
     }

@@ -175,10 +175,10 @@ impl Relay for NatsRelay {
     fn close(&mut self, now: u64, tools: &mut Tools) {
         let shared = Arc::clone(&self.shared);
         let mut call = Call { shared: &shared, tools, now };
-        while let Some(span) = self.state.awaited.pop() {
+        while let Some(publish) = self.state.awaited.pop() {
             call.make_room();
             call.tools.counters.publishes_unanswered.closed.add(1);
-            awaited::give_up(&span, &mut call.tools.settle);
+            awaited::give_up(&publish, &mut call.tools.settle);
         }
         call.settle();
     }

@@ -16,6 +16,7 @@
 //! the responder worked is no part of the publish, and neither is how long nothing was heard.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use spanbridge::metrics::Counters;
 use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement};
@@ -23,14 +24,25 @@ use spanbridge_wire::nats::Status;
 use spanbridge_wire::nats::jetstream::PublishAnswer;
 
 use super::limits::{AWAITED_AGE_MAX, AWAITED_BYTES_MAX, AWAITED_MAX, DETAIL_BYTES_MAX};
+use crate::measure::{Measured, Measures, exemplar_of};
 use crate::open_spans::{Aged, Weigh, has_room};
 
 /// The status of a request that nobody listens to.
 const NO_RESPONDERS: u16 = 503;
 
-impl Weigh for OpenSpan {
+/// A publish that waits. Its answer is counted and timed whether it has a span or not.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// `None`: it was not sampled.
+    pub(super) span: Option<OpenSpan>,
+    /// When it was handed on, in nanoseconds since the Unix epoch.
+    pub(super) start: u64,
+    pub(super) measures: Arc<Measures>,
+}
+
+impl Weigh for Waiting {
     fn bytes(&self) -> usize {
-        Self::bytes(self)
+        size_of::<Self>() + self.span.as_ref().map_or(0, |span| span.beginning.len())
     }
 }
 
@@ -45,9 +57,9 @@ pub(super) enum Answer<'a> {
     Responder,
 }
 
-/// Open publish spans by reply subject. Those of a session end with it.
+/// Publishes by reply subject. The spans of a session end with it.
 #[derive(Debug, Default)]
-pub(super) struct Awaited(Aged<OpenSpan>);
+pub(super) struct Awaited(Aged<Waiting>);
 
 impl Awaited {
     /// A publish is handed on. One that waits on the same subject gets no answer any more, nor do
@@ -55,13 +67,13 @@ impl Awaited {
     pub(super) fn insert(
         &mut self,
         reply: &[u8],
-        span: OpenSpan,
+        publish: Waiting,
         now: u64,
         counters: &Counters,
         settle: &mut SettleBatch,
     ) {
         let unanswered = &counters.publishes_unanswered;
-        if let Some(former) = self.0.insert(reply, span, now) {
+        if let Some(former) = self.0.insert(reply, publish, now) {
             unanswered.count.add(1);
             give_up(&former, settle);
         }
@@ -78,9 +90,9 @@ impl Awaited {
             } else {
                 return;
             };
-            let Some((_, span)) = self.0.pop_oldest() else { return };
+            let Some((_, publish)) = self.0.pop_oldest() else { return };
             counter.add(1);
-            give_up(&span, settle);
+            give_up(&publish, settle);
         }
     }
 
@@ -98,7 +110,7 @@ impl Awaited {
         now: u64,
         settle: &mut SettleBatch,
     ) {
-        let Some(span) = self.0.remove(subject) else { return };
+        let Some(Waiting { span, start, measures }) = self.0.remove(subject) else { return };
         let (outcome, end, detail) = match answer {
             Answer::Status(status) if status.code == NO_RESPONDERS => {
                 (Outcome::Returned, now, Cow::Borrowed(status.description))
@@ -111,20 +123,29 @@ impl Awaited {
                 let text = description.and_then(|text| text.as_text(DETAIL_BYTES_MAX));
                 (Outcome::Refused, now, bytes(text.unwrap_or_default()))
             }
-            Answer::Responder => (Outcome::Confirmed, span.start, Cow::default()),
+            Answer::Responder => (Outcome::Confirmed, start, Cow::default()),
         };
-        settle.add(&span, &Settlement { detail: &detail, ..Settlement::new(outcome, end) });
+        let duration = now.saturating_sub(start);
+        let measured = Measured { duration, span: exemplar_of(span.as_ref()), now };
+        let is_timed = !matches!(answer, Answer::Responder);
+        measures.answered(outcome, is_timed.then_some(&measured));
+        if let Some(span) = span {
+            settle.add(&span, &Settlement { detail: &detail, ..Settlement::new(outcome, end) });
+        }
     }
 
     /// Takes the oldest publish out: the session is over.
-    pub(super) fn pop(&mut self) -> Option<OpenSpan> {
-        self.0.pop_oldest().map(|(_, span)| span)
+    pub(super) fn pop(&mut self) -> Option<Waiting> {
+        self.0.pop_oldest().map(|(_, publish)| publish)
     }
 }
 
 /// Ends a publish that gets no answer.
-pub(super) fn give_up(span: &OpenSpan, settle: &mut SettleBatch) {
-    settle.add(span, &Settlement::new(Outcome::Unanswered, span.start));
+pub(super) fn give_up(publish: &Waiting, settle: &mut SettleBatch) {
+    publish.measures.unanswered();
+    if let Some(span) = &publish.span {
+        settle.add(span, &Settlement::new(Outcome::Unanswered, span.start));
+    }
 }
 
 fn bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {

@@ -14,17 +14,19 @@
 //! not told from one that acknowledges each, because deliveries do not say it: those that it says
 //! nothing about grow old and end as `abandoned`.
 
-use spanbridge::{Attribute, Delivery, MessageBits, SpanContext};
+use spanbridge::{Attribute, Delivery, MessageBits, SpanContext, Verdict, VerdictBits};
 use spanbridge_wire::Step;
 use spanbridge_wire::nats::jetstream::{AckSubject, PublishAnswer};
 use spanbridge_wire::nats::{self, BrokerDecoder, BrokerFrame, ControlSubject, Error, Message};
 
 use super::awaited::Answer;
 use super::client::MESSAGE_ID;
+use super::consumers::Asked;
 use super::limits::ANSWER_BYTES_MAX;
 use super::splice::{Marked, Skipped, Splicer};
 use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers};
 use super::subscriptions::Audience;
+use crate::measure::Measured;
 use crate::open_spans::make_room;
 use crate::relay::Tools;
 
@@ -130,9 +132,16 @@ impl State {
         call.make_room();
         let range = self.push_key(ack);
         let key = &self.keys[range.clone()];
-        let (requested, unsettled) = self.consumers.deliver(Self::consumer_of(key), call.now);
+        let asked = self.consumers.deliver(Self::consumer_of(key), call.now);
+        let Asked { requested, unsettled, is_first } = asked;
+        let measures = &call.shared.measures;
+        if is_first {
+            let duration = call.now.saturating_sub(requested);
+            let (span, now) = (SpanContext::default(), call.now);
+            measures.received(&Measured { duration, span, now });
+        }
         let Tools { deliver, settle, open_spans, counters, .. } = &mut *call.tools;
-        let previous = open_spans.begin(key, &unsettled, call.now, settle);
+        let previous = open_spans.begin(key, &unsettled, measures, call.now, settle);
         if matches!(block, Block::Unreadable) {
             return counters.messages_unreadable.add(1);
         }
@@ -159,7 +168,8 @@ impl State {
         if let Ok(sequence) = i64::try_from(ack.stream_sequence) {
             parts.int_attribute(Attribute::NatsSequence, sequence);
         }
-        self.marked.push(Marked { at, message: *message, index: parts.index(), key: range });
+        let (index, is_first) = (parts.index(), ack.delivered <= 1);
+        self.marked.push(Marked { at, message: *message, index, key: range, is_first });
     }
 
     /// A message that nobody settles: its span has no length.
@@ -198,7 +208,8 @@ impl State {
         if let Audience::Group(group) = audience {
             parts.text_attribute(Attribute::ConsumerGroup, group);
         }
-        self.marked.push(Marked { at, message: *message, index: parts.index(), key: 0..0 });
+        let index = parts.index();
+        self.marked.push(Marked { at, message: *message, index, key: 0..0, is_first: true });
     }
 
     /// Asks the component about the deliveries of a read, and changes them.
@@ -209,8 +220,15 @@ impl State {
         let now = call.now;
         let Tools { tracer, deliver, settle, open_spans, counters, .. } = &mut *call.tools;
         counters.messages_seen.delivered.add(self.marked.len() as u64);
+        let measures = &call.shared.measures;
+        measures.consumed(self.marked.len() as u64);
         let answer = tracer.deliver(deliver);
         for marked in &self.marked {
+            if marked.is_first
+                && let Some(wait) = wait(&answer.verdict(marked.index), now)
+            {
+                measures.waited(&wait);
+            }
             // A client sets no limit to what it takes.
             match splicer.edit(marked, answer.edits(marked.index), u64::MAX, call.shared) {
                 Ok(()) => {}
@@ -227,6 +245,17 @@ impl State {
         }
         deliver.clear();
     }
+}
+
+/// How long a message waited; `None`: that is not known, or its clocks contradict each other.
+fn wait(verdict: &Verdict, now: u64) -> Option<Measured> {
+    let known = verdict.published != 0 && !verdict.bits.contains(VerdictBits::CLOCK_SKEW);
+    let Verdict { trace_hi, trace_lo, span_id, .. } = *verdict;
+    let span = match verdict.bits.contains(VerdictBits::SAMPLED) {
+        true => SpanContext { trace_hi, trace_lo, span_id },
+        false => SpanContext::default(),
+    };
+    known.then(|| Measured { duration: now.saturating_sub(verdict.published), span, now })
 }
 
 /// Reads what came on a subject that a publish waits on. `Need`: it is not whole.

@@ -9,12 +9,15 @@
 //!
 //! A payload is read where it settles a delivery, and streams through everywhere else.
 
+use std::sync::Arc;
+
 use spanbridge::{Publish, SpanContext, Verdict};
 use spanbridge_wire::Step;
 use spanbridge_wire::nats::jetstream::PullSubject;
 use spanbridge_wire::nats::{ClientDecoder, ClientFrame, ControlSubject, Error, Message};
 use tracing::warn;
 
+use super::awaited::Waiting;
 use super::limits::ACK_BYTES_MAX;
 use super::splice::{Marked, Skipped, Splicer};
 use super::state::{Block, Call, PAYLOAD_PASSES, State, Walk, add_headers};
@@ -138,7 +141,8 @@ impl State {
             parent: SpanContext::default(),
         });
         add_headers(&mut parts, headers, &call.shared.fields);
-        self.marked.push(Marked { at, message: *message, index: parts.index(), key: 0..0 });
+        let index = parts.index();
+        self.marked.push(Marked { at, message: *message, index, key: 0..0, is_first: true });
     }
 
     /// Asks the component about the publishes of a read, and changes them.
@@ -172,12 +176,16 @@ impl State {
                     }
                 }
             }
-            let Some(reply) = marked.message.reply else { continue };
-            if let Some(span) = answer.open(marked.index) {
-                let reply = reply.of(splicer.bytes_of(marked));
-                make_room(tracer, settle);
-                self.awaited.insert(reply, span, now, counters, settle);
-            }
+            let measures = &call.shared.measures;
+            let Some(reply) = marked.message.reply else {
+                measures.handed_on();
+                continue;
+            };
+            let reply = reply.of(splicer.bytes_of(marked));
+            let (span, measures) = (answer.open(marked.index), Arc::clone(measures));
+            make_room(tracer, settle);
+            let publish = Waiting { span, start: now, measures };
+            self.awaited.insert(reply, publish, now, counters, settle);
         }
         publish.clear();
     }

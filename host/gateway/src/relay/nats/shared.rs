@@ -9,6 +9,7 @@ use spanbridge_wire::limits::NatsLimits;
 
 use super::limits::LOG_INTERVAL;
 use crate::config::HeaderCase;
+use crate::measure::Measures;
 use crate::service::Services;
 
 /// The protocol's name in `unknown_service:<protocol>`.
@@ -24,6 +25,8 @@ pub struct NatsShared {
     pub(super) names: HeaderNames,
     pub(super) limits: NatsLimits,
     pub(super) services: Arc<Services>,
+    /// What the route's messages did.
+    pub(super) measures: Arc<Measures>,
     /// The resource of a client that has not said who it is.
     pub(super) unnamed: ResourceId,
     /// Nanoseconds since the Unix epoch; before it, no line is logged.
@@ -46,8 +49,16 @@ impl NatsShared {
             limits: NatsLimits::default(),
             unnamed: services.of_client(PROTOCOL, None, None),
             services,
+            measures: Arc::default(),
             log_at: AtomicU64::new(0),
         }
+    }
+
+    /// Counts and times the route's messages there.
+    #[must_use]
+    pub fn measured(mut self, measures: Arc<Measures>) -> Self {
+        self.measures = measures;
+        self
     }
 
     /// The resource of a client that said this about itself.

@@ -27,6 +27,8 @@ pub(super) struct Marked {
     pub(super) index: usize,
     /// Its key among the keys of the read; empty for a message that nobody settles.
     pub(super) key: std::ops::Range<usize>,
+    /// Nobody got it before: its wait is a wait in the queue.
+    pub(super) is_first: bool,
 }
 
 /// Why a message stays as it is.
