@@ -12,7 +12,7 @@ use crate::bindings::exports::spanbridge::tracing::messaging::{
 };
 use crate::block::Parts;
 use crate::carrier::Entry;
-use crate::describe;
+use crate::describe::{self, Described};
 use crate::found::{self, Body, Found};
 use crate::id::{SpanId, TraceFlags, TraceId};
 use crate::inject::{self, Outgoing, Target};
@@ -70,8 +70,7 @@ pub(crate) fn deliver(
 }
 
 /// A span of a delivery, about to be written.
-struct Described<'a> {
-    operation: &'static str,
+struct Planned<'a> {
     template: &'a Template,
     kind: Kind,
     span_id: SpanId,
@@ -83,7 +82,7 @@ impl Deliver<'_> {
         let lineage = self.stand(random, &mut members);
         let span_id = random.span_id();
         let mut bits = found_bits(self.found, self.body, self.route, self.parts.body);
-        bits.set(VerdictBits::SAMPLED, lineage.flags.is_sampled());
+        bits.set(VerdictBits::SAMPLED, lineage.flags().is_sampled());
         bits.set(VerdictBits::ROOT, lineage.is_root());
         bits.set(VerdictBits::CLOCK_SKEW, self.published > self.delivery.start);
         let own_time = self.delivery.published == 0 && self.published != 0;
@@ -95,7 +94,7 @@ impl Deliver<'_> {
         let edits_end = out.rest.len();
         out.rest.extend_from_slice(self.body.key());
         let key_end = out.rest.len();
-        if lineage.flags.is_sampled() {
+        if lineage.flags().is_sampled() {
             bits |= self.write_spans(out, random, &lineage, span_id, &members);
         }
         let (trace_id, span_id) = match (self.route.consumer_spans, &self.found.remote) {
@@ -177,7 +176,7 @@ impl Deliver<'_> {
         if route.queue_wait_spans && self.published != 0 {
             let span_id = random.span_id();
             let kind = Kind::Internal;
-            let wait = Described { operation: "wait", template: &route.wait, kind, span_id };
+            let wait = Planned { template: &route.wait, kind, span_id };
             span::run(&mut out.spans, |out| {
                 cut |= self.write_beginning(out, lineage, &wait, members);
                 span::times(out, self.published.min(start), start);
@@ -186,7 +185,7 @@ impl Deliver<'_> {
         if route.receive_spans && requested != 0 {
             let (template, kind) = (&route.receive, Kind::Client);
             let span_id = random.span_id();
-            let receive = Described { operation: "receive", template, kind, span_id };
+            let receive = Planned { template, kind, span_id };
             span::run(&mut out.spans, |out| {
                 cut |= self.write_beginning(out, lineage, &receive, members);
                 span::times(out, requested.min(start), start);
@@ -194,7 +193,7 @@ impl Deliver<'_> {
         }
         if route.consumer_spans {
             let (template, kind) = (&route.process, Kind::Consumer);
-            let process = Described { operation: "process", template, kind, span_id };
+            let process = Planned { template, kind, span_id };
             if self.bits.contains(MessageBits::UNSEEN) {
                 span::run(&mut out.spans, |out| {
                     cut |= self.write_beginning(out, lineage, &process, members);
@@ -212,35 +211,18 @@ impl Deliver<'_> {
         &self,
         out: &mut Vec<u8>,
         lineage: &Lineage,
-        described: &Described<'_>,
+        planned: &Planned<'_>,
         members: &[u8],
     ) -> bool {
-        const NAMES: [(&str, &str); 3] =
-            [("wait", "wait "), ("receive", "receive "), ("process", "process ")];
-        let destination = describe::destination(self.route, self.bits, &self.parts);
-        let named = NAMES.iter().find(|(alone, _)| *alone == described.operation);
-        let operation = match named {
-            Some((_, spaced)) if !destination.is_empty() => spaced,
-            _ => described.operation,
-        };
-        let head = Head {
-            trace_id: lineage.trace_id,
-            span_id: described.span_id,
-            flags: lineage.flags,
-            tracestate: members,
-            parent: lineage.parent,
-            kind: described.kind,
-            operation,
-            destination,
-        };
-        span::head(out, &head);
-        let (template, size) = (described.template, self.delivery.body_size);
-        let describe_more = |to: &mut Attributes<'_>| self.describe(to, described.kind);
-        let (route, parts) = (self.route, &self.parts);
-        let written =
-            describe::describe(out, route, template, self.bits, parts, size, describe_more);
-        let previous = self.previous().filter(|_| described.kind == Kind::Consumer);
-        let remote = self.found.remote.as_deref();
+        let head =
+            Head { lineage, span_id: planned.span_id, tracestate: members, kind: planned.kind };
+        let (route, template) = (self.route, planned.template);
+        let message =
+            Described { bits: self.bits, parts: &self.parts, body_size: self.delivery.body_size };
+        let describe_more = |to: &mut Attributes<'_>| self.describe(to, planned.kind);
+        let written = describe::describe(out, route, template, &head, &message, describe_more);
+        let previous = self.previous().filter(|_| planned.kind == Kind::Consumer);
+        let remote = self.found.remote.as_ref();
         let links = links(out, route, lineage, remote, previous.as_ref());
         span::dropped(out, written.dropped, links);
         written.cut || written.dropped + links > 0
@@ -250,27 +232,27 @@ impl Deliver<'_> {
         describe::envelope(to, self.route, &self.parts, self.body);
         if self.published != 0 {
             let wait = self.delivery.start.saturating_sub(self.published);
-            to.seconds(semconv::QUEUE_WAIT, wait);
+            to.seconds(&semconv::QUEUE_WAIT, wait);
             let broker = self.delivery.published != 0;
-            to.text(semconv::QUEUE_WAIT_SOURCE, if broker { "broker" } else { "producer" });
+            to.text(&semconv::QUEUE_WAIT_SOURCE, if broker { "broker" } else { "producer" });
             if self.published > self.delivery.start {
-                to.bool(semconv::CLOCK_SKEW, true);
+                to.bool(&semconv::CLOCK_SKEW, true);
             }
         }
         if kind != Kind::Consumer {
             return;
         }
         if self.delivery.prefetched > 0 {
-            to.int(semconv::PREFETCHED, self.delivery.prefetched.into());
+            to.int(&semconv::PREFETCHED, self.delivery.prefetched.into());
         }
         if self.delivery.attempt > 1 {
-            to.int(semconv::ATTEMPT, self.delivery.attempt.into());
+            to.int(&semconv::ATTEMPT, self.delivery.attempt.into());
         }
         if self.bits.contains(MessageBits::UNSEEN) {
-            to.text(semconv::EXECUTION, "unseen");
+            to.text(&semconv::EXECUTION, "unseen");
         }
         if self.bits.contains(MessageBits::ESTIMATED) {
-            to.bool(semconv::START_ESTIMATED, true);
+            to.bool(&semconv::START_ESTIMATED, true);
         }
     }
 

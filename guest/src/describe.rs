@@ -2,12 +2,25 @@
 
 use alloc::vec::Vec;
 
-use crate::attributes::Attributes;
+use crate::attributes::{Attributes, Key};
 use crate::bindings::exports::spanbridge::tracing::messaging::{Attribute, MessageBits};
 use crate::block::{Parts, Value, attributes};
 use crate::found::Body;
 use crate::route::{Route, Template};
 use crate::semconv;
+use crate::span::{self, Head};
+use crate::text;
+
+/// What a span tells of its message.
+#[derive(Clone, Copy)]
+pub(crate) struct Described<'a> {
+    pub bits: MessageBits,
+    pub parts: &'a Parts<'a>,
+    pub body_size: u64,
+}
+
+/// The template of one message's destination, as an attribute's number.
+const TEMPLATE: u8 = Attribute::DestinationTemplate as u8;
 
 /// What attributes did to a span.
 #[derive(Clone, Copy)]
@@ -18,54 +31,67 @@ pub(crate) struct Written {
 
 /// The destination as a span's name shows it: the template, else the name unless it is temporary or
 /// anonymous ("Span name"). The empty string leaves it out.
-pub(crate) fn destination<'a>(route: &'a Route, bits: MessageBits, parts: &Parts<'a>) -> &'a str {
+fn destination<'a>(
+    route: &'a Route,
+    bits: MessageBits,
+    parts: &Parts<'a>,
+    name: &'a [u8],
+) -> &'a [u8] {
     if let Some(template) = &route.template {
-        return template;
+        return template.as_bytes();
     }
-    if bits.intersects(MessageBits::TEMPORARY | MessageBits::ANONYMOUS) {
-        return "";
+    for (attribute, value) in attributes(parts.attributes) {
+        if let (TEMPLATE, Value::Text(template)) = (attribute, value) {
+            return if core::str::from_utf8(template).is_ok() { template } else { b"" };
+        }
     }
-    core::str::from_utf8(parts.destination).unwrap_or_default()
+    if bits.intersects(MessageBits::TEMPORARY | MessageBits::ANONYMOUS) { b"" } else { name }
 }
 
-/// Writes the template's attributes, the message's, and those that `more` writes.
+/// Writes a span's fixed fields, its name and its attributes: the template's, the message's, and
+/// those that `more` writes.
 pub(crate) fn describe(
     out: &mut Vec<u8>,
     route: &Route,
     template: &Template,
-    bits: MessageBits,
-    parts: &Parts<'_>,
-    body_size: u64,
+    head: &Head<'_>,
+    message: &Described<'_>,
     more: impl FnOnce(&mut Attributes<'_>),
 ) -> Written {
-    out.extend_from_slice(&template.attributes);
+    let Described { bits, parts, body_size } = *message;
+    let name = text::utf8(parts.destination);
+    span::head(out, &template.beginning, head);
+    span::name(out, template.spaced, destination(route, bits, parts, &name));
     let mut to = Attributes::new(out, route.limits, template.count, template.dropped);
-    if !parts.destination.is_empty() {
-        to.bytes(semconv::DESTINATION_NAME, parts.destination);
+    if !name.is_empty() {
+        to.utf8(&semconv::DESTINATION_NAME, &name);
     }
     if bits.contains(MessageBits::TEMPORARY) {
-        to.bool(semconv::DESTINATION_TEMPORARY, true);
+        to.bool(&semconv::DESTINATION_TEMPORARY, true);
     }
     if bits.contains(MessageBits::ANONYMOUS) {
-        to.bool(semconv::DESTINATION_ANONYMOUS, true);
+        to.bool(&semconv::DESTINATION_ANONYMOUS, true);
     }
     if !parts.id.is_empty() {
-        to.bytes(semconv::MESSAGE_ID, parts.id);
+        to.bytes(&semconv::MESSAGE_ID, parts.id);
     }
     if route.body_size {
-        to.count(semconv::BODY_SIZE, body_size);
+        to.count(&semconv::BODY_SIZE, body_size);
     }
     more(&mut to);
     for (attribute, value) in attributes(parts.attributes) {
+        if attribute == TEMPLATE && route.template.is_some() {
+            continue;
+        }
         write(&mut to, route.old_names, attribute, value);
     }
     if route.old_names {
-        to.bytes(semconv::old::DESTINATION, parts.destination);
+        to.utf8(&semconv::old::DESTINATION, &name);
         if !parts.id.is_empty() {
-            to.bytes(semconv::old::MESSAGE_ID, parts.id);
+            to.bytes(&semconv::old::MESSAGE_ID, parts.id);
         }
         if route.body_size {
-            to.count(semconv::old::BODY_SIZE, body_size);
+            to.count(&semconv::old::BODY_SIZE, body_size);
         }
     }
     let (_, dropped, cut) = to.end();
@@ -74,6 +100,9 @@ pub(crate) fn describe(
 
 /// Writes what the envelope says of the message, where the host does not say it itself.
 pub(crate) fn envelope(to: &mut Attributes<'_>, route: &Route, parts: &Parts<'_>, body: &Body<'_>) {
+    if body.scan.is_none() {
+        return;
+    }
     for (attribute, value) in body.attributes().filter(|(_, value)| !value.is_empty()) {
         let attribute = attribute as u8;
         if attributes(parts.attributes).all(|(told, _)| told != attribute) {
@@ -93,21 +122,22 @@ fn write(to: &mut Attributes<'_>, old_names: bool, attribute: u8, value: Value<'
 }
 
 /// The name of an attribute of the contract and its old one; `None` for a newer host's attribute.
-fn names(attribute: u8) -> Option<(&'static str, Option<&'static str>)> {
+fn names(attribute: u8) -> Option<(&'static Key, Option<&'static Key>)> {
     use semconv::old;
-    const NAMES: [(Attribute, &str, Option<&str>); 12] = [
-        (Attribute::ClientId, semconv::CLIENT_ID, Some(old::CLIENT_ID)),
-        (Attribute::ConversationId, semconv::CONVERSATION_ID, Some(old::CONVERSATION_ID)),
-        (Attribute::PartitionId, semconv::PARTITION_ID, None),
-        (Attribute::ConsumerGroup, semconv::CONSUMER_GROUP, None),
-        (Attribute::SubscriptionName, semconv::SUBSCRIPTION_NAME, None),
-        (Attribute::RoutingKey, semconv::ROUTING_KEY, Some(old::ROUTING_KEY)),
-        (Attribute::DeliveryTag, semconv::DELIVERY_TAG, None),
-        (Attribute::NatsStream, semconv::NATS_STREAM, None),
-        (Attribute::NatsSequence, semconv::NATS_SEQUENCE, None),
-        (Attribute::JobName, semconv::JOB_NAME, None),
-        (Attribute::NetworkPeerAddress, semconv::NETWORK_PEER_ADDRESS, None),
-        (Attribute::NetworkPeerPort, semconv::NETWORK_PEER_PORT, None),
+    static NAMES: [(Attribute, &Key, Option<&Key>); 13] = [
+        (Attribute::ClientId, &semconv::CLIENT_ID, Some(&old::CLIENT_ID)),
+        (Attribute::ConversationId, &semconv::CONVERSATION_ID, Some(&old::CONVERSATION_ID)),
+        (Attribute::PartitionId, &semconv::PARTITION_ID, None),
+        (Attribute::ConsumerGroup, &semconv::CONSUMER_GROUP, None),
+        (Attribute::SubscriptionName, &semconv::SUBSCRIPTION_NAME, None),
+        (Attribute::RoutingKey, &semconv::ROUTING_KEY, Some(&old::ROUTING_KEY)),
+        (Attribute::DeliveryTag, &semconv::DELIVERY_TAG, None),
+        (Attribute::NatsStream, &semconv::NATS_STREAM, None),
+        (Attribute::NatsSequence, &semconv::NATS_SEQUENCE, None),
+        (Attribute::JobName, &semconv::JOB_NAME, None),
+        (Attribute::NetworkPeerAddress, &semconv::NETWORK_PEER_ADDRESS, None),
+        (Attribute::NetworkPeerPort, &semconv::NETWORK_PEER_PORT, None),
+        (Attribute::DestinationTemplate, &semconv::DESTINATION_TEMPLATE, None),
     ];
     let (of, name, old) = NAMES.get(usize::from(attribute))?;
     debug_assert!(*of as u8 == attribute, "the table follows the order of the contract");
@@ -120,9 +150,9 @@ mod tests {
 
     #[test]
     fn every_attribute_of_the_contract_has_its_name() {
-        for attribute in 0..=Attribute::NetworkPeerPort as u8 {
+        for attribute in 0..=Attribute::DestinationTemplate as u8 {
             assert!(names(attribute).is_some(), "{attribute}");
         }
-        assert!(names(Attribute::NetworkPeerPort as u8 + 1).is_none());
+        assert!(names(Attribute::DestinationTemplate as u8 + 1).is_none());
     }
 }

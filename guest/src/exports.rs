@@ -11,13 +11,18 @@ use crate::bindings::wasi::random::random::get_random_u64;
 use crate::carry;
 use crate::component::Component;
 
-/// The target leaves comparing and copying memory to its C library.
+// The target leaves comparing and copying memory to its C library.
 #[link(name = "c")]
 unsafe extern "C" {}
 
 struct Exports;
 
-crate::bindings::export!(Exports with_types_in crate::bindings);
+#[expect(unreachable_pub, reason = "generated")]
+mod glue {
+    use super::Exports;
+
+    crate::bindings::export!(Exports with_types_in crate::bindings);
+}
 
 struct Instance(UnsafeCell<Option<Component>>);
 

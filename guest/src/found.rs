@@ -15,8 +15,7 @@ use crate::route::Route;
 
 /// What was found in a message.
 pub(crate) struct Found<'a> {
-    /// Boxed: most messages have none, and what is not there should not be moved about.
-    pub remote: Option<Box<RemoteSpan<'a>>>,
+    pub remote: Option<RemoteSpan<'a>>,
     /// The context was in the body.
     pub in_body: bool,
     /// Something looked like a context and could not be read.
@@ -30,11 +29,15 @@ pub(crate) struct Found<'a> {
 impl<'a> Found<'a> {
     /// Reads a carrier. A context in `body` counts only where no header has one.
     pub(crate) fn read(route: &Route, headers: &'a [Entry<'a>], body: &'a [Entry<'a>]) -> Self {
+        if headers.is_empty() && body.is_empty() {
+            let (remote, own_time_ms) = (None, None);
+            return Self { remote, in_body: false, invalid: false, disagreed: false, own_time_ms };
+        }
         let extract = |entries: &'a [Entry<'a>]| {
             if entries.is_empty() {
                 return None;
             }
-            route.propagators.extract_span(Carrier::new(entries)).map(Box::new)
+            route.propagators.extract_span(Carrier::new(entries))
         };
         let in_headers = extract(headers);
         let in_body = extract(body);
@@ -68,23 +71,28 @@ type Text<'a> = Cow<'a, [u8]>;
 
 /// A body's envelope: the scan, and its entries as a carrier wants them.
 pub(crate) struct Body<'a> {
-    pub scan: Option<envelope::Found<'a>>,
+    /// Boxed: most routes have none, and what is not there should not be moved about.
+    pub scan: Option<Box<envelope::Found<'a>>>,
     entries: Vec<(Text<'a>, Text<'a>)>,
 }
 
 impl<'a> Body<'a> {
     /// Reads a body if the route asks for it and the host handed one in.
     pub(crate) fn read(envelope: Option<&'a Envelope>, body: &'a [u8]) -> Self {
+        if envelope.is_none() {
+            return Self { scan: None, entries: Vec::new() };
+        }
         let scan = envelope
             .filter(|_| !body.is_empty())
-            .and_then(|envelope| envelope.scan(body, envelope::BODY_BYTES_MAX));
+            .and_then(|envelope| envelope.scan(body, envelope::BODY_BYTES_MAX))
+            .map(Box::new);
         let entries = scan.as_ref().map(|found| found.entries().collect()).unwrap_or_default();
         Self { scan, entries }
     }
 
     /// What the envelope calls the message; empty where it does not say.
     pub(crate) fn key(&self) -> &[u8] {
-        self.scan.as_ref().map(envelope::Found::key).unwrap_or_default()
+        self.scan.as_deref().map(envelope::Found::key).unwrap_or_default()
     }
 
     /// Fills in what the host could not know: the message's id.

@@ -1,5 +1,6 @@
 //! The edits that put a context into a message, or take one out.
 
+use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -10,9 +11,10 @@ use crate::edit;
 use crate::envelope;
 use crate::field::Field;
 use crate::found::{Body, Found};
+use crate::fresh;
 use crate::id::SpanId;
 use crate::lineage::Lineage;
-use crate::member::{self, Value};
+use crate::member::{self, Member};
 use crate::route::Route;
 use crate::tracestate::Tracestate;
 
@@ -62,7 +64,14 @@ fn untrusted<'a>(route: &Route, entries: &'a [Entry<'a>]) -> &'a [Entry<'a>] {
 
 /// Writes the context in every format of the route, as header edits.
 fn headers(out: &mut Vec<u8>, route: &Route, outgoing: &Outgoing<'_>) {
-    let tracestate = tracestate(outgoing);
+    if route.injects_w3c_alone
+        && outgoing.members.is_empty()
+        && fresh::write(out, &outgoing.parts, outgoing.time_ms)
+    {
+        return;
+    }
+    let own = Member::new(outgoing.parts.span_id, outgoing.time_ms);
+    let tracestate = tracestate(&own, outgoing.members);
     route.propagators.inject_span(&outgoing.parts, &tracestate, &mut |field, key, value| {
         edit::set(out, field, key, value);
     });
@@ -78,7 +87,8 @@ fn body(
     untrusted: &[Entry<'_>],
 ) -> bool {
     let mut set: Vec<(String, Vec<u8>)> = Vec::new();
-    let tracestate = tracestate(outgoing);
+    let own = Member::new(outgoing.parts.span_id, outgoing.time_ms);
+    let tracestate = tracestate(&own, outgoing.members);
     // A span's fields are no families: the key is empty.
     route.propagators.inject_span(&outgoing.parts, &tracestate, &mut |field, _, value| {
         set.push((field.name().to_string(), value.to_vec()));
@@ -97,18 +107,13 @@ fn body(
 }
 
 /// Our member, then the others.
-fn tracestate(outgoing: &Outgoing<'_>) -> Vec<u8> {
-    let value = Value::new(outgoing.parts.span_id, outgoing.time_ms);
-    let mut out = Vec::with_capacity(member::KEY.len() + 1 + value.as_bytes().len());
-    if outgoing.members.is_empty() {
-        out.extend_from_slice(member::KEY);
-        out.push(b'=');
-        out.extend_from_slice(value.as_bytes());
-    } else {
-        let others = Tracestate::parse([outgoing.members]);
-        others.write_with(&mut out, member::KEY, value.as_bytes());
+fn tracestate<'a>(own: &'a Member, others: &[u8]) -> Cow<'a, [u8]> {
+    if others.is_empty() {
+        return Cow::Borrowed(own.as_bytes());
     }
-    out
+    let mut out = Vec::new();
+    Tracestate::parse([others]).write_with(&mut out, member::KEY, own.value());
+    Cow::Owned(out)
 }
 
 /// Removes baggage.
@@ -131,8 +136,8 @@ pub(crate) fn parts(lineage: &Lineage, span_id: SpanId) -> TraceParts {
     TraceParts {
         trace_id: lineage.trace_id,
         span_id,
-        flags: lineage.flags,
-        debug: lineage.debug,
+        flags: lineage.flags(),
+        debug: lineage.is_debug(),
         deferred: false,
     }
 }

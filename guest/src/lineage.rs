@@ -14,22 +14,54 @@ use crate::span::Pointer;
 use crate::tracestate::Tracestate;
 
 /// Where a span stands.
+///
+/// Whole words only: it is moved about, and a word that is read where bytes have just been written
+/// makes a processor wait for them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lineage {
     pub trace_id: TraceId,
-    pub flags: TraceFlags,
-    /// The parent, and whether it came out of a message.
-    pub parent: Option<(SpanId, bool)>,
-    /// Whether the remote span is linked.
-    pub link: bool,
-    /// The trace is a debug trace (B3, Jaeger).
-    pub debug: bool,
+    /// Not valid: there is none, a trace begins here.
+    pub parent: SpanId,
+    /// [`TraceFlags`] and the bits below.
+    bits: u32,
 }
 
+/// The parent came out of a message.
+const REMOTE_PARENT: u32 = 0x100;
+/// The span that came in the message is linked.
+const LINK: u32 = 0x200;
+/// The trace is a debug trace (B3, Jaeger).
+const DEBUG: u32 = 0x400;
+
 impl Lineage {
-    pub(crate) fn is_root(&self) -> bool {
-        self.parent.is_none()
+    fn new(trace_id: TraceId, parent: SpanId, flags: TraceFlags, bits: u32) -> Self {
+        Self { trace_id, parent, bits: u32::from(flags.bits()) | bits }
     }
+
+    pub(crate) fn flags(&self) -> TraceFlags {
+        TraceFlags::from_bits(self.bits as u8)
+    }
+
+    pub(crate) fn is_root(&self) -> bool {
+        !self.parent.is_valid()
+    }
+
+    pub(crate) fn has_remote_parent(&self) -> bool {
+        self.bits & REMOTE_PARENT != 0
+    }
+
+    pub(crate) fn is_linked(&self) -> bool {
+        self.bits & LINK != 0
+    }
+
+    pub(crate) fn is_debug(&self) -> bool {
+        self.bits & DEBUG != 0
+    }
+}
+
+/// A bit if it is so.
+fn bit(bit: u32, is_so: bool) -> u32 {
+    if is_so { bit } else { 0 }
 }
 
 /// Starts a trace. Appends its tracestate to `members`.
@@ -47,7 +79,7 @@ pub(crate) fn root(
         sampler::ot_of(threshold).write(members);
     }
     let flags = TraceFlags::from_bits(TraceFlags::RANDOM).with_sampled(sampled);
-    Lineage { trace_id, flags, parent: None, link, debug: false }
+    Lineage::new(trace_id, SpanId(0), flags, bit(LINK, link))
 }
 
 /// Continues a trace that came in a message. Appends its tracestate, less our own member, to
@@ -72,13 +104,9 @@ pub(crate) fn child(
     if ours && route.sampler.threshold().is_some() {
         rewrite_threshold(route, sampled, members);
     }
-    Lineage {
-        trace_id: parts.trace_id,
-        flags: parts.flags.with_sampled(sampled),
-        parent: Some((parts.span_id, true)),
-        link,
-        debug: parts.debug,
-    }
+    let flags = parts.flags.with_sampled(sampled);
+    let bits = REMOTE_PARENT | bit(LINK, link) | bit(DEBUG, parts.debug);
+    Lineage::new(parts.trace_id, parts.span_id, flags, bits)
 }
 
 /// Continues a span that the host knows of.
@@ -88,13 +116,7 @@ pub(crate) fn local_child(route: &Route, parent: &Pointer<'_>) -> Lineage {
     } else {
         route.sampler.samples(Randomness::of_trace_id(parent.trace_id))
     };
-    Lineage {
-        trace_id: parent.trace_id,
-        flags: parent.flags.with_sampled(sampled),
-        parent: Some((parent.span_id, false)),
-        link: false,
-        debug: false,
-    }
+    Lineage::new(parent.trace_id, parent.span_id, parent.flags.with_sampled(sampled), 0)
 }
 
 /// Relates a new span to a context as a policy wants it; `auto` has been decided before.

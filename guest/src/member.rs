@@ -5,40 +5,48 @@
 //! not believed. A valid member on a *publish* therefore means that the headers are a copy of ones
 //! that we wrote: a retry, a republish, headers forwarded by hand.
 
+use crate::decimal;
 use crate::hex;
 use crate::id::SpanId;
 
 /// The member's key.
 pub(crate) const KEY: &[u8] = b"spanbridge";
 
-/// `p:` and 16 digits, `;t:` and up to 20.
-const VALUE_BYTES_MAX: usize = 2 + 16 + 3 + 20;
-const TIME_AT: usize = 2 + 16 + 3;
+/// Digits of the largest time.
+const TIME_BYTES_MAX: usize = 20;
+/// What stands before the time; the digits are those of the parent-id.
+const BEGINNING: &[u8; 32] = b"spanbridge=p:0000000000000000;t:";
+const VALUE_AT: usize = KEY.len() + 1;
+const PARENT_ID_AT: usize = VALUE_AT + 2;
 
-/// The value of a member, ready to be written.
-pub(crate) struct Value {
-    bytes: [u8; VALUE_BYTES_MAX],
+/// A member, ready to be written.
+pub(crate) struct Member {
+    bytes: [u8; BEGINNING.len() + TIME_BYTES_MAX],
     len: usize,
 }
 
-impl Value {
+impl Member {
     /// The member for a parent-id and a publish time in milliseconds since the Unix epoch.
+    #[inline]
     pub(crate) fn new(parent_id: SpanId, time_ms: u64) -> Self {
-        let mut bytes = [0; VALUE_BYTES_MAX];
-        bytes[..2].copy_from_slice(b"p:");
-        bytes[2..18].copy_from_slice(&hex::format_u64(parent_id.0));
-        bytes[18..TIME_AT].copy_from_slice(b";t:");
-        let digits = time_ms.checked_ilog10().unwrap_or(0) as usize + 1;
-        let mut rest = time_ms;
-        for at in (TIME_AT..TIME_AT + digits).rev() {
-            bytes[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
-        Self { bytes, len: TIME_AT + digits }
+        let mut bytes = [0; BEGINNING.len() + TIME_BYTES_MAX];
+        bytes[..BEGINNING.len()].copy_from_slice(BEGINNING);
+        bytes[PARENT_ID_AT..][..16].copy_from_slice(&hex::format_u64(parent_id.0));
+        let (digits, start) = decimal::digits(time_ms);
+        let time = &digits[start..];
+        let len = BEGINNING.len() + time.len();
+        bytes[BEGINNING.len()..len].copy_from_slice(time);
+        Self { bytes, len }
     }
 
+    /// Key and value.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
+    }
+
+    /// The value alone.
+    pub(crate) fn value(&self) -> &[u8] {
+        &self.bytes[VALUE_AT..self.len]
     }
 }
 
@@ -61,17 +69,18 @@ mod tests {
 
     #[test]
     fn a_member_reads_back_for_its_own_parent_only() {
-        for time in [0, 9, 10, 1_763_900_000_123, u64::MAX] {
-            let value = Value::new(SpanId(0xab), time);
-            assert_eq!(time_ms(value.as_bytes(), SpanId(0xab)), Some(time));
-            assert_eq!(time_ms(value.as_bytes(), SpanId(0xac)), None);
+        for time in [0, 9, 10, 99, 100, 123_456, 1_763_900_000_123, u64::MAX] {
+            let member = Member::new(SpanId(0xab), time);
+            assert_eq!(time_ms(member.value(), SpanId(0xab)), Some(time));
+            assert_eq!(time_ms(member.value(), SpanId(0xac)), None);
+            assert!(member.value().ends_with(format!(";t:{time}").as_bytes()));
         }
     }
 
     #[test]
     fn the_member_looks_as_documented() {
-        let value = Value::new(SpanId(0x00f0_67aa_0ba9_02b7), 1_763_900_000_123);
-        assert_eq!(value.as_bytes(), b"p:00f067aa0ba902b7;t:1763900000123");
+        let member = Member::new(SpanId(0x00f0_67aa_0ba9_02b7), 1_763_900_000_123);
+        assert_eq!(member.as_bytes(), b"spanbridge=p:00f067aa0ba902b7;t:1763900000123");
     }
 
     #[test]

@@ -8,12 +8,50 @@ use alloc::vec::Vec;
 /// The longest varint of a `u64`.
 const VARINT_BYTES_MAX: usize = 10;
 
-/// Writes a varint.
-pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
+/// Appends bytes of a length that is known at run time only.
+///
+/// In the component a copy of such a length is a call into the host, which takes longer than the
+/// few bytes of a name or an id are worth. Short ones are therefore copied in words; the last word
+/// overlaps the one before it, so that hardly a byte is copied alone.
+#[inline]
+pub(crate) fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+    /// From here on the call is worth it.
+    const SHORT_MAX: usize = 64;
+    match bytes.len() {
+        SHORT_MAX.. => out.extend_from_slice(bytes),
+        16.. => put_words::<16>(out, bytes),
+        8.. => put_words::<8>(out, bytes),
+        4.. => put_words::<4>(out, bytes),
+        _ => bytes.iter().for_each(|byte| out.push(*byte)),
+    }
+}
+
+/// Appends bytes of which there are at least `WORD`.
+#[inline]
+fn put_words<const WORD: usize>(out: &mut Vec<u8>, bytes: &[u8]) {
+    let (words, rest) = bytes.as_chunks::<WORD>();
+    for word in words {
+        out.extend_from_slice(word);
+    }
+    if !rest.is_empty()
+        && let Some(last) = bytes.last_chunk::<WORD>()
+    {
+        out.truncate(out.len() - (WORD - rest.len()));
+        out.extend_from_slice(last);
+    }
+}
+
+/// Writes a varint. Nearly all are a single byte: only that is worth a copy at each place.
+#[inline(always)]
+pub(crate) fn varint(out: &mut Vec<u8>, value: u64) {
     if value < 0x80 {
         out.push(value as u8);
-        return;
+    } else {
+        long_varint(out, value);
     }
+}
+
+fn long_varint(out: &mut Vec<u8>, mut value: u64) {
     let mut bytes = [0; VARINT_BYTES_MAX];
     let mut at = 0;
     while value >= 0x80 {
@@ -34,7 +72,7 @@ pub(crate) const fn varint_len(value: u64) -> usize {
 pub(crate) fn bytes(out: &mut Vec<u8>, tag: u8, value: &[u8]) {
     out.push(tag);
     varint(out, value.len() as u64);
-    out.extend_from_slice(value);
+    put(out, value);
 }
 
 /// Writes a fixed64 field whose tag fits a byte.
@@ -75,6 +113,16 @@ pub(crate) fn nested(out: &mut Vec<u8>, tag: u8, write: impl FnOnce(&mut Vec<u8>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_of_any_length_are_appended_as_they_are() {
+        let bytes: Vec<u8> = (0..200).collect();
+        for length in 0..bytes.len() {
+            let mut out = b"before".to_vec();
+            put(&mut out, &bytes[..length]);
+            assert_eq!(out, [b"before", &bytes[..length]].concat(), "{length}");
+        }
+    }
 
     #[test]
     fn varints_have_the_length_that_was_foretold() {

@@ -15,7 +15,7 @@ use crate::bindings::exports::spanbridge::tracing::messaging::{
 use crate::block::Parts;
 use crate::carrier::Entry;
 use crate::context::RemoteSpan;
-use crate::describe;
+use crate::describe::{self, Described};
 use crate::found::{Body, Found};
 use crate::id::{SpanId, TraceFlags, TraceId};
 use crate::inject::{self, Outgoing, Target};
@@ -84,7 +84,7 @@ impl Publish<'_> {
         let edits_end = out.rest.len();
         out.rest.extend_from_slice(self.body.key());
         let key_end = out.rest.len();
-        if lineage.flags.is_sampled() && self.route.producer_spans {
+        if lineage.flags().is_sampled() && self.route.producer_spans {
             bits |= self.write_span(out, &lineage, kind, span_id, &members);
         }
         Decision { trace_id: lineage.trace_id, span_id, published: 0, bits, edits_end, key_end }
@@ -136,7 +136,7 @@ impl Publish<'_> {
         let found = self.found;
         let copied = found.own_time_ms.is_some() && !self.route.restart;
         let mut bits = found_bits(found, self.body, self.route, self.parts.body);
-        bits.set(VerdictBits::SAMPLED, lineage.flags.is_sampled());
+        bits.set(VerdictBits::SAMPLED, lineage.flags().is_sampled());
         bits.set(VerdictBits::COPIED, copied);
         bits.set(VerdictBits::ROOT, lineage.is_root());
         bits
@@ -185,25 +185,13 @@ impl Publish<'_> {
         span_id: SpanId,
         members: &[u8],
     ) -> bool {
-        let destination = describe::destination(self.route, self.bits, &self.parts);
-        let head = Head {
-            trace_id: lineage.trace_id,
-            span_id,
-            flags: lineage.flags,
-            tracestate: members,
-            parent: lineage.parent,
-            kind,
-            operation: if destination.is_empty() { "publish" } else { "publish " },
-            destination,
-        };
-        span::head(out, &head);
-        let template = &self.route.publish;
-        let size = self.message.body_size;
+        let head = Head { lineage, span_id, tracestate: members, kind };
         let (route, parts) = (self.route, &self.parts);
-        let written = describe::describe(out, route, template, self.bits, parts, size, |to| {
+        let message = Described { bits: self.bits, parts, body_size: self.message.body_size };
+        let written = describe::describe(out, route, &route.publish, &head, &message, |to| {
             describe::envelope(to, route, parts, self.body);
         });
-        let links = links(out, self.route, lineage, self.found.remote.as_deref(), None);
+        let links = links(out, self.route, lineage, self.found.remote.as_ref(), None);
         span::dropped(out, written.dropped, links);
         written.cut || written.dropped + links > 0
     }
@@ -235,6 +223,9 @@ pub(crate) fn links(
     remote: Option<&RemoteSpan<'_>>,
     previous: Option<&Pointer<'_>>,
 ) -> u32 {
+    if !lineage.is_linked() && previous.is_none() {
+        return 0;
+    }
     let mut left = route.link_count_max;
     let mut dropped = 0;
     let mut tracestate = Vec::new();
@@ -243,7 +234,7 @@ pub(crate) fn links(
     {
         remote.tracestate.write(&mut tracestate);
     }
-    let remote = remote.filter(|_| lineage.link).map(|remote| Pointer {
+    let remote = remote.filter(|_| lineage.is_linked()).map(|remote| Pointer {
         trace_id: remote.parts.trace_id,
         span_id: remote.parts.span_id,
         flags: remote.parts.flags,

@@ -14,15 +14,20 @@ use crate::envelope::Envelope;
 use crate::propagator::{Propagator, Propagators};
 use crate::sampler::Sampler;
 use crate::semconv::{self, Operation};
+use crate::span::{self, Kind};
 
 /// Attributes that `settle` may add, for which the beginning of a span leaves room:
 /// outcome, `error.type`, delay.
 const SETTLE_ATTRIBUTES: u32 = 3;
 
-/// The attributes of one operation, encoded.
-#[derive(Debug, Default)]
+/// What all spans of one operation begin with.
+#[derive(Debug)]
 pub(crate) struct Template {
-    pub attributes: Vec<u8>,
+    /// The first word of a span's name, and the space behind it where a destination follows.
+    pub spaced: &'static str,
+    /// The span's fixed fields with holes, and behind them its attributes, encoded.
+    pub beginning: Vec<u8>,
+    /// How many attributes there are.
     pub count: u32,
     pub dropped: u32,
 }
@@ -33,6 +38,8 @@ pub(crate) struct Route {
     pub propagators: Propagators,
     /// One of the propagators writes a span context.
     pub injects: bool,
+    /// It is W3C Trace Context, and no other one does.
+    pub injects_w3c_alone: bool,
     pub relation: Relation,
     /// Nanoseconds.
     pub relation_wait_max: u64,
@@ -67,13 +74,16 @@ impl Route {
         let attributes_max = settings.attribute_count_max.saturating_sub(SETTLE_ATTRIBUTES);
         let limits = Limits { value_bytes_max, attributes_max };
         let propagators = carry::propagators(&settings.propagators);
-        let template = |operation| template(&settings, operation, limits);
+        let formats =
+            || propagators.as_slice().iter().copied().filter(|p| *p != Propagator::Baggage);
+        let template = |kind, operation| template(&settings, kind, operation, limits);
         Ok(Self {
-            publish: template(Some(semconv::PUBLISH)),
-            process: template(Some(semconv::PROCESS)),
-            receive: template(Some(semconv::RECEIVE)),
-            wait: template(None),
-            injects: propagators.as_slice().iter().any(|p| *p != Propagator::Baggage),
+            publish: template(Kind::Producer, Some(semconv::PUBLISH)),
+            process: template(Kind::Consumer, Some(semconv::PROCESS)),
+            receive: template(Kind::Client, Some(semconv::RECEIVE)),
+            wait: template(Kind::Internal, None),
+            injects: formats().next().is_some(),
+            injects_w3c_alone: formats().eq([Propagator::TraceContext]),
             propagators,
             relation: settings.relation,
             relation_wait_max: settings.relation_wait_max,
@@ -96,29 +106,35 @@ impl Route {
 }
 
 /// Encodes what all spans of an operation carry; `None` for the wait, which is no operation.
-fn template(settings: &Settings, operation: Option<Operation>, limits: Limits) -> Template {
-    let mut bytes = Vec::new();
-    let mut to = Attributes::new(&mut bytes, limits, 0, 0);
-    to.text(semconv::SYSTEM, &settings.system);
+fn template(
+    settings: &Settings,
+    kind: Kind,
+    operation: Option<Operation>,
+    limits: Limits,
+) -> Template {
+    let mut beginning = span::fixed_fields(kind).to_vec();
+    let mut to = Attributes::new(&mut beginning, limits, 0, 0);
+    to.text(&semconv::SYSTEM, &settings.system);
     if let Some(operation) = operation {
-        to.text(semconv::OPERATION_NAME, operation.name);
-        to.text(semconv::OPERATION_TYPE, operation.kind);
+        to.text(&semconv::OPERATION_NAME, operation.name());
+        to.text(&semconv::OPERATION_TYPE, operation.kind);
         if settings.old_names {
-            to.text(semconv::old::OPERATION, operation.old);
+            to.text(&semconv::old::OPERATION, operation.old);
         }
-        if operation.name != semconv::PUBLISH.name && !settings.consumer_group.is_empty() {
-            to.text(semconv::CONSUMER_GROUP, &settings.consumer_group);
+        if kind != Kind::Producer && !settings.consumer_group.is_empty() {
+            to.text(&semconv::CONSUMER_GROUP, &settings.consumer_group);
         }
     }
     if let Some(template) = &settings.destination_template {
-        to.text(semconv::DESTINATION_TEMPLATE, template);
+        to.text(&semconv::DESTINATION_TEMPLATE, template);
     }
     if !settings.server_address.is_empty() {
-        to.text(semconv::SERVER_ADDRESS, &settings.server_address);
+        to.text(&semconv::SERVER_ADDRESS, &settings.server_address);
         if settings.server_port != 0 {
-            to.int(semconv::SERVER_PORT, settings.server_port.into());
+            to.int(&semconv::SERVER_PORT, settings.server_port.into());
         }
     }
     let (count, dropped, _) = to.end();
-    Template { attributes: bytes, count, dropped }
+    let spaced = operation.map_or("wait ", |operation| operation.spaced);
+    Template { spaced, beginning, count, dropped }
 }

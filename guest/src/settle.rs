@@ -55,12 +55,12 @@ fn end(out: &mut Vec<u8>, settlement: &Settlement, arena: &[u8]) {
     span::times(out, settlement.start, settlement.end);
     let mut to = Attributes::new(out, UNLIMITED, 0, 0);
     let Some(shown) = shown(settlement.outcome) else { return };
-    to.text(semconv::OUTCOME, shown.name);
+    to.text(&semconv::OUTCOME, shown.name);
     if settlement.delay != 0 {
-        to.seconds(semconv::REDELIVERY_DELAY, settlement.delay);
+        to.seconds(&semconv::REDELIVERY_DELAY, settlement.delay);
     }
     if shown.error {
-        to.text(semconv::ERROR_TYPE, shown.name);
+        to.text(&semconv::ERROR_TYPE, shown.name);
         span::status_error(out, detail);
     }
 }

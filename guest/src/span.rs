@@ -1,7 +1,8 @@
 //! An OTLP `Span`, encoded as it is written.
 //!
 //! ```text
-//! beginning  ids · trace state · parent · name · kind · attributes · links · flags
+//! beginning  ids · kind · flags · the route's attributes │ parent · trace state · name · the
+//!            └──── copied from a template with holes ────┘  message's attributes · links
 //! end        start · end · more attributes · dropped counts · status
 //! ```
 //!
@@ -12,7 +13,8 @@
 use alloc::vec::Vec;
 
 use crate::id::{SpanId, TraceFlags, TraceId};
-use crate::protobuf::{bytes, fixed64, nested, varint};
+use crate::lineage::Lineage;
+use crate::protobuf::{bytes, nested, put, varint, varint_len};
 
 /// `ScopeSpans.spans`, field 2: what a span run consists of.
 const SPANS: u8 = 0x12;
@@ -57,62 +59,88 @@ pub(crate) struct Pointer<'a> {
     pub tracestate: &'a [u8],
 }
 
-/// What a span begins with.
+/// What a span begins with, behind what its template says.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head<'a> {
-    pub trace_id: TraceId,
+    pub lineage: &'a Lineage,
     pub span_id: SpanId,
-    pub flags: TraceFlags,
     pub tracestate: &'a [u8],
-    /// The parent's id, and whether the parent came out of a message.
-    pub parent: Option<(SpanId, bool)>,
     pub kind: Kind,
-    /// The operation, with the space behind it where a destination follows.
-    pub operation: &'a str,
-    pub destination: &'a str,
 }
 
-/// Writes ids, name and kind.
-pub(crate) fn head(out: &mut Vec<u8>, head: &Head<'_>) {
-    let mut ids = [0; 28];
-    ids[0] = TRACE_ID;
-    ids[1] = 16;
-    ids[2..18].copy_from_slice(&head.trace_id.to_bytes());
-    ids[18] = SPAN_ID;
-    ids[19] = 8;
-    ids[20..].copy_from_slice(&head.span_id.0.to_be_bytes());
-    out.extend_from_slice(&ids);
+/// Where the holes of the fixed fields are.
+const FIXED_BYTES: usize = 36;
+const TRACE_ID_AT: usize = 2;
+const SPAN_ID_AT: usize = 20;
+const KIND_AT: usize = 29;
+const FLAGS_AT: usize = 32;
+
+/// The fields whose length is known, with holes for their values. A template begins with them.
+pub(crate) fn fixed_fields(kind: Kind) -> [u8; FIXED_BYTES] {
+    let mut fields = [0; FIXED_BYTES];
+    fields[..TRACE_ID_AT].copy_from_slice(&[TRACE_ID, 16]);
+    fields[SPAN_ID_AT - 2..SPAN_ID_AT].copy_from_slice(&[SPAN_ID, 8]);
+    fields[KIND_AT - 1..=KIND_AT].copy_from_slice(&[KIND, kind as u8]);
+    fields[FLAGS_AT - 2..FLAGS_AT].copy_from_slice(&FLAGS);
+    fields
+}
+
+/// Writes `beginning`, which begins with the fixed fields, and fills their holes; then trace state
+/// and parent.
+pub(crate) fn head(out: &mut Vec<u8>, beginning: &[u8], head: &Head<'_>) {
+    let (at, lineage) = (out.len(), head.lineage);
+    out.extend_from_slice(beginning);
+    let Some(fixed) = out[at..].first_chunk_mut::<FIXED_BYTES>() else { return };
+    fixed[TRACE_ID_AT..][..16].copy_from_slice(&lineage.trace_id.to_bytes());
+    fixed[SPAN_ID_AT..][..8].copy_from_slice(&head.span_id.0.to_be_bytes());
+    fixed[KIND_AT] = head.kind as u8;
+    let mut flags = u32::from(lineage.flags().bits()) | HAS_IS_REMOTE;
+    if lineage.has_remote_parent() {
+        flags |= IS_REMOTE;
+    }
+    fixed[FLAGS_AT..].copy_from_slice(&flags.to_le_bytes());
+    if !lineage.is_root() {
+        let mut field = [0; 10];
+        field[..2].copy_from_slice(&[PARENT_SPAN_ID, 8]);
+        field[2..].copy_from_slice(&lineage.parent.0.to_be_bytes());
+        out.extend_from_slice(&field);
+    }
     if !head.tracestate.is_empty() {
         bytes(out, TRACE_STATE, head.tracestate);
     }
-    let mut flags = u32::from(head.flags.bits()) | HAS_IS_REMOTE;
-    if let Some((parent, remote)) = head.parent {
-        bytes(out, PARENT_SPAN_ID, &parent.0.to_be_bytes());
-        if remote {
-            flags |= IS_REMOTE;
-        }
-    }
+}
+
+/// Writes the name: an operation with a space behind it, which is left out with the destination.
+#[inline]
+pub(crate) fn name(out: &mut Vec<u8>, spaced: &str, destination: &[u8]) {
+    let operation = if destination.is_empty() { spaced.trim_ascii_end() } else { spaced };
     out.push(NAME);
-    varint(out, (head.operation.len() + head.destination.len()) as u64);
-    out.extend_from_slice(head.operation.as_bytes());
-    out.extend_from_slice(head.destination.as_bytes());
-    out.extend_from_slice(&[KIND, head.kind as u8]);
-    out.extend_from_slice(&FLAGS);
-    out.extend_from_slice(&flags.to_le_bytes());
+    varint(out, (operation.len() + destination.len()) as u64);
+    put(out, operation.as_bytes());
+    put(out, destination);
 }
 
 /// Writes a link to a span of another process.
 pub(crate) fn link(out: &mut Vec<u8>, to: &Pointer<'_>) {
-    nested(out, LINKS, |out| {
-        bytes(out, TRACE_ID, &to.trace_id.to_bytes());
-        bytes(out, SPAN_ID, &to.span_id.0.to_be_bytes());
-        if !to.tracestate.is_empty() {
-            bytes(out, TRACE_STATE, to.tracestate);
-        }
-        out.push(LINK_FLAGS);
-        let flags = u32::from(to.flags.bits()) | HAS_IS_REMOTE | IS_REMOTE;
-        out.extend_from_slice(&flags.to_le_bytes());
-    });
+    const TRACE_ID_AT: usize = 2;
+    const SPAN_ID_AT: usize = 20;
+    const FLAGS_AT: usize = 29;
+    let mut fixed = [0; 33];
+    fixed[..TRACE_ID_AT].copy_from_slice(&[TRACE_ID, 16]);
+    fixed[TRACE_ID_AT..][..16].copy_from_slice(&to.trace_id.to_bytes());
+    fixed[SPAN_ID_AT - 2..SPAN_ID_AT].copy_from_slice(&[SPAN_ID, 8]);
+    fixed[SPAN_ID_AT..][..8].copy_from_slice(&to.span_id.0.to_be_bytes());
+    fixed[FLAGS_AT - 1] = LINK_FLAGS;
+    let flags = u32::from(to.flags.bits()) | HAS_IS_REMOTE | IS_REMOTE;
+    fixed[FLAGS_AT..].copy_from_slice(&flags.to_le_bytes());
+    let members = to.tracestate.len();
+    let members_field = if members == 0 { 0 } else { 1 + varint_len(members as u64) + members };
+    out.push(LINKS);
+    varint(out, (fixed.len() + members_field) as u64);
+    out.extend_from_slice(&fixed);
+    if members != 0 {
+        bytes(out, TRACE_STATE, to.tracestate);
+    }
 }
 
 /// Writes how much was left out; zero is not written.
@@ -127,8 +155,12 @@ pub(crate) fn dropped(out: &mut Vec<u8>, attributes: u32, links: u32) {
 
 /// Writes the times, in nanoseconds since the Unix epoch. A span never ends before it begins.
 pub(crate) fn times(out: &mut Vec<u8>, start: u64, end: u64) {
-    fixed64(out, START, start);
-    fixed64(out, END, end.max(start));
+    let mut fields = [0; 18];
+    fields[0] = START;
+    fields[1..9].copy_from_slice(&start.to_le_bytes());
+    fields[9] = END;
+    fields[10..].copy_from_slice(&end.max(start).to_le_bytes());
+    out.extend_from_slice(&fields);
 }
 
 /// Writes the status Error with a message.

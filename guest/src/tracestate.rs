@@ -61,15 +61,14 @@ const CLASSES: [u8; 256] = {
 pub struct Tracestate<'a> {
     /// The list, with whatever white space and empty members it came with.
     text: Cow<'a, [u8]>,
-    /// Where each member begins and ends in the text, white space excluded; valid up to `count`.
-    members: [(u16, u16); MEMBERS_MAX],
-    count: usize,
+    /// Where each member begins and ends in the text, white space excluded. At most
+    /// [`MEMBERS_MAX`]; on the heap, because most messages have none and what is read is moved.
+    members: Vec<(u16, u16)>,
 }
 
 impl<'a> Tracestate<'a> {
     /// The list without members.
-    pub const EMPTY: Self =
-        Self { text: Cow::Borrowed(&[]), members: [(0, 0); MEMBERS_MAX], count: 0 };
+    pub const EMPTY: Self = Self { text: Cow::Borrowed(&[]), members: Vec::new() };
 
     /// Reads the values of the field in their order, as one list (RFC 9110, section 5.3).
     ///
@@ -86,8 +85,8 @@ impl<'a> Tracestate<'a> {
     }
 
     /// Answers whether there are no members; an empty list is never sent.
-    pub const fn is_empty(&self) -> bool {
-        self.count == 0
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
     }
 
     /// The members in order, as key and value.
@@ -125,8 +124,8 @@ impl<'a> Tracestate<'a> {
         out.extend_from_slice(key);
         out.push(b'=');
         out.extend_from_slice(value);
-        let fits_all =
-            self.count < MEMBERS_MAX && own_bytes + 1 + self.text.len() <= WRITTEN_BYTES_MAX;
+        let fits_all = self.members.len() < MEMBERS_MAX
+            && own_bytes + 1 + self.text.len() <= WRITTEN_BYTES_MAX;
         let kept = if fits_all { u32::MAX } else { self.fitting(key, own_bytes) };
         for (index, member) in self.raw().enumerate() {
             if kept >> index & 1 != 0 && value_of(member, key).is_none() {
@@ -144,18 +143,17 @@ impl<'a> Tracestate<'a> {
 
     /// The members in order, each `key=value` without white space around it.
     fn raw(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
-        let places = self.members[..self.count].iter();
-        places.map(|&(start, end)| &self.text[usize::from(start)..usize::from(end)])
+        self.members.iter().map(|&(start, end)| &self.text[usize::from(start)..usize::from(end)])
     }
 
     /// Adds the members of one value; `None` when one is invalid or the limits are passed.
     fn append(&mut self, value: &'a [u8]) -> Option<()> {
-        let had_none = self.count == 0;
+        let had_none = self.members.is_empty();
         let base = if had_none { 0 } else { self.text.len() + 1 };
         if value.len() > TEXT_BYTES_MAX || base + value.len() > TEXT_BYTES_MAX {
             return None;
         }
-        let before = self.count;
+        let before = self.members.len();
         let mut rest = value;
         while let [byte, after @ ..] = rest {
             if matches!(byte, b',' | b' ' | b'\t') {
@@ -165,13 +163,17 @@ impl<'a> Tracestate<'a> {
             let start = base + value.len() - rest.len();
             let member_bytes;
             (member_bytes, rest) = split_member(rest)?;
+            if self.members.is_empty() {
+                self.members.reserve_exact(MEMBERS_MAX);
+            } else if self.members.len() == MEMBERS_MAX {
+                return None;
+            }
             // TEXT_BYTES_MAX fits u16.
-            *self.members.get_mut(self.count)? = (start as u16, (start + member_bytes) as u16);
-            self.count += 1;
+            self.members.push((start as u16, (start + member_bytes) as u16));
         }
         if had_none {
             self.text = Cow::Borrowed(value);
-        } else if self.count > before {
+        } else if self.members.len() > before {
             let text = self.text.to_mut();
             text.push(b',');
             text.extend_from_slice(value);

@@ -10,6 +10,7 @@ use spanbridge_tests::http::{self, Answer};
 mod component;
 mod health;
 mod metrics;
+mod routes;
 
 /// Asks for OpenMetrics.
 const OPEN: &str = "Accept: application/openmetrics-text; version=1.0.0\r\n";

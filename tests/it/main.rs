@@ -11,6 +11,7 @@
 
 mod admin;
 mod cli;
+mod config;
 mod demo;
 mod faults;
 mod harness;

@@ -1,6 +1,8 @@
 //! NATS through the gateway: untouched clients, real brokers, spans at a foreign receiver.
 
 mod bytes;
+mod cluster;
+mod consumers;
 mod core;
 mod edges;
 mod jetstream;

@@ -137,6 +137,29 @@ impl Gateway {
         Ok(Exit { status, summary: summary(&self.process.lines(Stream::Out)) })
     }
 
+    /// Makes it read its configuration again (SIGHUP), waits until it has said what came of that
+    /// for the time with this number, from 1, and answers it.
+    ///
+    /// # Errors
+    /// When it says nothing.
+    pub fn reload(&mut self, time: usize) -> Result<String> {
+        self.process.signal("HUP")?;
+        let mut said = 0;
+        self.process.wait_for_line("what became of the reload", BOUND, |stream, line| {
+            let is_answer = line.starts_with("reloaded: ") || line.starts_with("not reloaded: ");
+            said += usize::from(stream == Stream::Out && is_answer);
+            (said == time).then(|| line.to_owned())
+        })
+    }
+
+    /// Its resident memory, in KiB.
+    ///
+    /// # Errors
+    /// When the system cannot tell.
+    pub fn resident_kib(&self) -> Result<u64> {
+        self.process.resident_kib()
+    }
+
     /// Ends it at once (SIGKILL).
     ///
     /// # Errors

@@ -86,6 +86,14 @@ impl NatsServer {
         Ok(())
     }
 
+    /// Makes it announce that it will shut down, and end its connections one by one.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn enter_lame_duck_mode(&mut self) -> Result<()> {
+        self.process.as_mut().map_or(Ok(()), |process| process.signal("USR2"))
+    }
+
     /// Starts it again, on the same port and data. A server that still runs is killed first.
     ///
     /// # Errors

@@ -117,17 +117,36 @@ impl Process {
     /// # Errors
     /// When the signal cannot be sent.
     pub fn terminate(&mut self) -> Result<()> {
+        self.signal("TERM")
+    }
+
+    /// Sends a signal by its name, without `SIG`, if the child still runs.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn signal(&mut self, name: &str) -> Result<()> {
         if self.child.try_wait()?.is_some() {
             return Ok(());
         }
         // The shell's own `kill`: the standard library has only SIGKILL.
-        let script = "kill -s TERM \"$0\"";
-        let sent =
-            Command::new("sh").args(["-c", script, &self.child.id().to_string()]).status()?;
+        let script = "kill -s \"$1\" \"$0\"";
+        let child = self.child.id().to_string();
+        let sent = Command::new("sh").args(["-c", script, &child, name]).status()?;
         if !sent.success() {
-            bail!("cannot end {}", self.name);
+            bail!("cannot send SIG{name} to {}", self.name);
         }
         Ok(())
+    }
+
+    /// Memory of the child that is resident, in KiB, as the system sees it.
+    ///
+    /// # Errors
+    /// When the system cannot tell.
+    pub fn resident_kib(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        Ok(number.context("no VmRSS")?.parse()?)
     }
 
     /// Whether the child still runs.

@@ -123,12 +123,15 @@ impl RawNats {
         }
     }
 
-    /// Reads one delivered message.
+    /// Reads one delivered message. A PING of the server's before it is passed over.
     ///
     /// # Errors
     /// When something else comes.
     pub fn message(&mut self) -> Result<RawMessage> {
-        let line = self.line()?;
+        let mut line = self.line()?;
+        while line == b"PING\r\n" {
+            line = self.line()?;
+        }
         let control = text(&line).trim_end().to_owned();
         let words: Vec<&str> = control.split(' ').collect();
         let length = |word: Option<&&str>| -> Result<usize> {

@@ -2,7 +2,7 @@
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use spanbridge_guest::bindings::exports::spanbridge::tracing::messaging::{
-    Attribute, MessageBits, Outcome, VerdictBits,
+    Attribute, MessageBits, Outcome, Settings, VerdictBits,
 };
 
 use crate::host::{
@@ -102,4 +102,27 @@ fn a_pull_and_a_wait_get_spans_of_their_own_where_the_route_asks_for_them() {
     ];
     assert_eq!(shown, expected);
     assert!(!got.open.is_empty(), "the process span is still open");
+}
+
+#[test]
+fn a_message_may_say_its_own_template_unless_the_route_has_one() {
+    let parts = Parts {
+        attributes: vec![(Attribute::DestinationTemplate, "orders.{id}".to_owned())],
+        ..Parts::to("orders.7")
+    };
+    let with_route = |template: Option<&str>| {
+        let template = template.map(str::to_owned);
+        component(Settings { destination_template: template, ..settings("nats") })
+    };
+    for (route, expected) in [(None, "orders.{id}"), (Some("orders.>"), "orders.>")] {
+        let sent = publish(&mut with_route(route), &parts, |_| {});
+        let got = deliver(&mut with_route(route), &parts, with_bits(MessageBits::UNSEEN));
+        for (span, operation) in [(&sent.spans[0], "publish"), (&got.spans[0], "process")] {
+            assert_eq!(span.name, format!("{operation} {expected}"));
+            assert_eq!(attributes(span)["messaging.destination.name"], "orders.7");
+            assert_eq!(attributes(span)["messaging.destination.template"], expected);
+            let templates = span.attributes.iter().filter(|pair| pair.key.ends_with(".template"));
+            assert_eq!(templates.count(), 1);
+        }
+    }
 }

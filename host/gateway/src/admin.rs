@@ -44,6 +44,20 @@ pub struct AdminConfig {
     pub socket: Option<PathBuf>,
 }
 
+impl AdminConfig {
+    /// Refuses an address that other machines can reach, unless that is meant.
+    pub(crate) fn check(&self, allow_remote: bool) -> Result<(), String> {
+        match self.address {
+            Some(address) if !address.ip().is_loopback() && !allow_remote => Err(format!(
+                "admin {address} can be reached from other machines, which would see destinations \
+                 and trace ids; listen on a loopback address, or say --allow-remote \
+                 (allow_remote = true) if that is meant"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Why there is no endpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {

@@ -33,6 +33,8 @@ pub enum Command {
     ///
     /// Messages go on even where tracing fails: then they are forwarded as they came.
     Gateway(GatewayArgs),
+    /// Try a configuration without starting anything.
+    CheckConfig(CheckConfigArgs),
     /// Show one trace across a queue, with nothing installed.
     Demo(DemoArgs),
     /// Read context from carriers: JSON lines in, JSON lines out.
@@ -54,8 +56,8 @@ Examples:
 
 Clients connect to the address of --listen instead of the broker's; nothing in them changes.
 Spans go where OTEL_EXPORTER_OTLP_ENDPOINT says, http://localhost:4318 by default.
-It says where it listens when it is ready. SIGTERM and SIGINT drain it; then it prints what it
-counted.
+It says where it listens when it is ready. SIGHUP makes it read its configuration again. SIGTERM and
+SIGINT drain it; then it prints what it counted.
 
 Status: 0 after a drain, 1 when it cannot start, 2 when the command line or the configuration is
 wrong.";
@@ -102,6 +104,35 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+const CHECK_CONFIG_HELP: &str = "\
+Examples:
+  spanbridge check-config --config spanbridge.toml
+  spanbridge check-config --config spanbridge.toml --strict --json
+  spanbridge check-config --reference
+
+It goes as far as the gateway does before it listens: reads the file and the OTEL_* variables,
+loads the component, opens every route in it.
+
+Status: 0 when it is usable, 2 when something is to be changed.";
+
+/// Arguments of `spanbridge check-config`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = CHECK_CONFIG_HELP)]
+pub struct CheckConfigArgs {
+    /// The file. Without one, only the OTEL_* variables are looked at.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Fail as well when a variable is not honoured as written.
+    #[arg(long)]
+    pub strict: bool,
+    /// Say what was found as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Print every key of the file instead, as a page of Markdown.
+    #[arg(long, conflicts_with_all = ["config", "strict", "json"])]
+    pub reference: bool,
 }
 
 const COMPONENT_HELP: &str = "\
@@ -264,6 +295,7 @@ impl GatewayArgs {
         if let Some(listen) = &self.listen {
             let (listen, brokers) = (listen.clone(), self.broker.clone());
             config.listeners.push(ListenerConfig {
+                name: None,
                 listen,
                 brokers,
                 route: RouteOptions::default(),

@@ -1,16 +1,33 @@
 //! The configuration: a TOML file, or flags for one listener.
 //!
+//! ```text
+//! file ── text to configuration      section ── tables and their keys     value ── their types
+//! route_options ── what a route says of its messages     nearest ── misspelled words
+//! reference ── docs/configuration.md, from the same keys
+//! ```
+//!
 //! Unknown keys are errors. What concerns OpenTelemetry as a whole (exporter, propagators, sampler,
 //! limits, resource) comes from the `OTEL_*` variables.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
-use spanbridge::{DeliveryMode, Relation, RouteSettings, Trust, env};
-
 use crate::address::Address;
 use crate::admin::AdminConfig;
+use crate::pattern::Pattern;
+
+mod file;
+mod nearest;
+mod reference;
+mod route_options;
+mod section;
+mod value;
+
+pub use reference::reference;
+pub use route_options::{
+    DeliveryWord, HeaderCase, RelationWord, RouteOptions, SamplerChoice, ScrubRules, TrustWord,
+};
+pub use value::{Count, Seconds};
 
 /// Largest configuration file; a real one has a few kilobytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -20,6 +37,8 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 pub struct Config {
     /// At least one.
     pub listeners: Vec<ListenerConfig>,
+    /// Tried in turn for each message; the first that fits says how it is traced.
+    pub routes: Vec<RouteConfig>,
     /// Another component than the one inside the program.
     pub component: Option<PathBuf>,
     /// Threads that run sessions.
@@ -43,18 +62,41 @@ pub struct Config {
 /// One place to listen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListenerConfig {
+    /// What routes call it. `None`: its address as it was given.
+    pub name: Option<String>,
     /// Where.
     pub listen: Address,
     /// Tried in turn. At least one.
     pub brokers: Vec<Address>,
-    /// What its messages have in common.
+    /// How messages are traced that no route fits.
     pub route: RouteOptions,
+}
+
+impl ListenerConfig {
+    /// What routes call it.
+    pub fn name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.listen.to_string())
+    }
+}
+
+/// How some messages are traced. A condition that is `None` holds for every message.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RouteConfig {
+    /// The name of a listener.
+    pub listener: Option<String>,
+    /// The user that the client says it is.
+    pub user: Option<String>,
+    /// The destinations.
+    pub destination: Option<Pattern>,
+    /// How. What they leave open, the listener's say.
+    pub options: RouteOptions,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             listeners: Vec::new(),
+            routes: Vec::new(),
             component: None,
             // More threads than one pay off when one processor is not enough for the traffic.
             workers: 1,
@@ -87,141 +129,12 @@ pub enum ConfigError {
     Content {
         /// Which file.
         path: PathBuf,
-        /// The key, what was found, what is allowed.
+        /// The line, the key, what was found, what is allowed.
         what: String,
     },
     /// What is asked for does not go together.
     #[error("{0}")]
     Refused(String),
-}
-
-/// The options of a listener's messages, as the file spells them.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RouteOptions {
-    relation: RelationWord,
-    relation_wait_max_seconds: Option<u32>,
-    delivery: DeliveryWord,
-    trust: TrustWord,
-    producer_spans: Option<bool>,
-    consumer_spans: Option<bool>,
-    receive_spans: bool,
-    queue_wait_spans: bool,
-    body_size: bool,
-    destination_template: Option<String>,
-    /// How header names are written where there were none.
-    pub header_case: HeaderCase,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-enum RelationWord {
-    #[serde(rename = "parent")]
-    Parent,
-    #[serde(rename = "link")]
-    Link,
-    #[default]
-    #[serde(rename = "parent+link")]
-    ParentAndLink,
-    #[serde(rename = "root")]
-    Root,
-    #[serde(rename = "auto")]
-    Auto,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum DeliveryWord {
-    #[default]
-    Keep,
-    Continue,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum TrustWord {
-    #[default]
-    Accept,
-    Restart,
-}
-
-/// How header names are written where there were none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HeaderCase {
-    /// `traceparent`.
-    #[default]
-    Lower,
-    /// `Traceparent`, as Go's `HeaderCarrier` looks for it.
-    Canonical,
-}
-
-impl RouteOptions {
-    /// The settings of a route, with what the environment says about spans in general.
-    pub fn settings(&self, system: &str, broker: &Address, env: &env::Settings) -> RouteSettings {
-        let defaults = RouteSettings::new(system);
-        let seconds = self.relation_wait_max_seconds.map(|s| Duration::from_secs(s.into()));
-        RouteSettings {
-            server_address: broker.host.clone(),
-            server_port: broker.port,
-            destination_template: self.destination_template.clone(),
-            propagators: env.propagators.clone(),
-            relation: match self.relation {
-                RelationWord::Parent => Relation::Parent,
-                RelationWord::Link => Relation::Link,
-                RelationWord::ParentAndLink => Relation::ParentAndLink,
-                RelationWord::Root => Relation::Root,
-                RelationWord::Auto => Relation::Auto,
-            },
-            relation_wait_max: seconds.unwrap_or(defaults.relation_wait_max),
-            delivery: match self.delivery {
-                DeliveryWord::Keep => DeliveryMode::Keep,
-                DeliveryWord::Continue => DeliveryMode::Continue,
-            },
-            trust: match self.trust {
-                TrustWord::Accept => Trust::Accept,
-                TrustWord::Restart => Trust::Restart,
-            },
-            sampler: env.sampler.root,
-            parent_based: env.sampler.parent_based,
-            producer_spans: self.producer_spans.unwrap_or(true),
-            consumer_spans: self.consumer_spans.unwrap_or(true),
-            receive_spans: self.receive_spans,
-            queue_wait_spans: self.queue_wait_spans,
-            body_size: self.body_size,
-            old_names: env.semconv_dup,
-            attribute_value_length_max: env.limits.attribute_value_length.unwrap_or(0),
-            attribute_count_max: env.limits.attributes,
-            link_count_max: env.limits.links,
-            ..defaults
-        }
-    }
-}
-
-/// The file, as it is spelled.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    component: Option<PathBuf>,
-    workers: Option<usize>,
-    sessions_max: Option<usize>,
-    open_spans_max: Option<usize>,
-    open_span_age_max_seconds: Option<u32>,
-    drain_timeout_seconds: Option<u32>,
-    flush_timeout_seconds: Option<u32>,
-    allow_remote: Option<bool>,
-    admin: Option<std::net::SocketAddr>,
-    admin_socket: Option<PathBuf>,
-    #[serde(default)]
-    listener: Vec<FileListener>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileListener {
-    listen: String,
-    brokers: Vec<String>,
-    #[serde(default)]
-    route: RouteOptions,
 }
 
 impl Config {
@@ -241,32 +154,22 @@ impl Config {
         Self::parse(&text).map_err(content)
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
-        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
-        let defaults = Self::default();
-        let seconds = |given: Option<u32>, or| given.map_or(or, |s| Duration::from_secs(s.into()));
-        let listeners: Result<_, String> =
-            file.listener.into_iter().enumerate().map(|(at, listener)| listener.read(at)).collect();
-        Ok(Self {
-            listeners: listeners?,
-            component: file.component,
-            workers: file.workers.unwrap_or(defaults.workers),
-            sessions_max: file.sessions_max.unwrap_or(defaults.sessions_max),
-            open_spans_max: file.open_spans_max.unwrap_or(defaults.open_spans_max),
-            open_span_age_max: seconds(file.open_span_age_max_seconds, defaults.open_span_age_max),
-            drain_timeout: seconds(file.drain_timeout_seconds, defaults.drain_timeout),
-            flush_timeout: seconds(file.flush_timeout_seconds, defaults.flush_timeout),
-            allow_remote: file.allow_remote.unwrap_or(defaults.allow_remote),
-            admin: AdminConfig { address: file.admin, socket: file.admin_socket },
-        })
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    ///
+    /// Says the line, the key, what was found and what is allowed.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        file::config(text).map_err(|problem| problem.place(text))
     }
 
     /// Looks for what does not go together.
     ///
     /// # Errors
     ///
-    /// Fails when there is no listener or no broker, when a number is out of range, and when a
-    /// broker that trusts this machine would be opened to others.
+    /// Fails when there is no listener or no broker, when a number is out of range, when two
+    /// listeners have one name, and when a broker that trusts this machine, or the admin endpoint,
+    /// would be opened to others.
     pub fn check(&self) -> Result<(), ConfigError> {
         const WORKERS_MAX: usize = 256;
         let refuse = |what: String| Err(ConfigError::Refused(what));
@@ -283,43 +186,35 @@ impl Config {
                 return refuse(format!("{key}: expected 1 to {max}, found {value}"));
             }
         }
-        if let Some(address) = self.admin.address
-            && !address.ip().is_loopback()
-            && !self.allow_remote
-        {
-            return refuse(format!(
-                "admin {address} can be reached from other machines, which would see destinations \
-                 and trace ids; listen on a loopback address, or say --allow-remote \
-                 (allow_remote = true) if that is meant"
-            ));
-        }
-        for listener in &self.listeners {
-            let listen = &listener.listen;
-            if listener.brokers.is_empty() {
-                return refuse(format!("listener {listen}: expected at least one broker"));
+        for (at, listener) in self.listeners.iter().enumerate() {
+            let name = listener.name();
+            // Several may take any free port; only a route would have to tell them apart.
+            let unnamed = listener.name.is_none() && listener.listen.port == 0;
+            if !unnamed && self.listeners[..at].iter().any(|other| other.name() == name) {
+                return refuse(format!("listener {name}: another one has the same name"));
             }
-            let trusting = listener.brokers.iter().find(|broker| broker.is_loopback());
-            if let (Some(broker), false, false) =
-                (trusting, listen.is_loopback(), self.allow_remote)
-            {
-                return refuse(format!(
-                    "listener {listen} can be reached from other machines, and broker {broker} may \
-                     trust everyone on this one; listen on a loopback address, or say \
-                     --allow-remote (allow_remote = true) if that is meant"
-                ));
-            }
+            listener.check(self.allow_remote)?;
         }
-        Ok(())
+        self.admin.check(self.allow_remote).map_err(ConfigError::Refused)
     }
 }
 
-impl FileListener {
-    fn read(self, at: usize) -> Result<ListenerConfig, String> {
-        let error = |key: &str, error| format!("listener {}: {key}: {error}", at + 1);
-        let listen = self.listen.parse().map_err(|e| error("listen", e))?;
-        let brokers: Result<_, _> = self.brokers.iter().map(|broker| broker.parse()).collect();
-        let brokers = brokers.map_err(|e| error("brokers", e))?;
-        Ok(ListenerConfig { listen, brokers, route: self.route })
+impl ListenerConfig {
+    fn check(&self, allow_remote: bool) -> Result<(), ConfigError> {
+        let listen = &self.listen;
+        let refuse = |what: String| Err(ConfigError::Refused(what));
+        if self.brokers.is_empty() {
+            return refuse(format!("listener {listen}: expected at least one broker"));
+        }
+        let trusting = self.brokers.iter().find(|broker| broker.is_loopback());
+        if let (Some(broker), false, false) = (trusting, listen.is_loopback(), allow_remote) {
+            return refuse(format!(
+                "listener {listen} can be reached from other machines, and broker {broker} may \
+                 trust everyone on this one; listen on a loopback address, or say \
+                 --allow-remote (allow_remote = true) if that is meant"
+            ));
+        }
+        Ok(())
     }
 }
 

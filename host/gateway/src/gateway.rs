@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use spanbridge::env;
 use spanbridge::metrics::Counters;
@@ -14,15 +15,18 @@ use spanbridge::{ComponentSource, Runtime};
 use tokio::sync::watch;
 use tracing::{error, info};
 
-use crate::address::{Address, Protocol};
+use crate::address::Address;
 use crate::admin::{Beats, Observed};
 use crate::brokers::Brokers;
-use crate::config::{Config, ConfigError, ListenerConfig};
+use crate::config::{Config, ConfigError};
 use crate::listener::Listener;
-use crate::measure::{Labels, Measurements};
+use crate::live::LiveLimits;
+use crate::measure::Measurements;
 use crate::open_spans::OpenSpans;
 use crate::relay::Tools;
 use crate::relay::nats::NatsShared;
+use crate::reload::{Reload, Reloaded};
+use crate::routes::Routes;
 use crate::service::Services;
 use crate::threads::{self, Threads};
 use crate::worker::now;
@@ -89,10 +93,11 @@ pub struct Gateway {
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
     observed: Observed,
+    reload: Reload,
 }
 
 impl Gateway {
-    /// Loads the component, opens a route for each listener, listens, starts the threads.
+    /// Loads the component, opens the routes, listens, starts the threads.
     ///
     /// # Errors
     ///
@@ -113,25 +118,28 @@ impl Gateway {
         let services = Arc::new(Services::new(output.resources.clone(), env.service_name.clone()));
         let sessions = Arc::new(AtomicUsize::new(0));
         let measurements = Arc::new(Measurements::new(Arc::clone(&output.counters)));
+        let mut routes = Routes::new(
+            runtime.clone(),
+            env.clone(),
+            Arc::clone(&services),
+            Arc::clone(&measurements),
+        );
+        let (tables, _) = routes.apply(config, Instant::now())?;
+        let limits = Arc::new(LiveLimits::new(config));
         let mut sockets = Vec::new();
         let mut listeners = Vec::new();
-        for listener in &config.listeners {
+        for (listener, table) in config.listeners.iter().zip(tables) {
             let (socket, address) = listen(&listener.listen)?;
-            let settings = route_settings(listener, env);
-            let measures = measurements.of(labels(&settings, &address));
-            let route = runtime.open_route(settings)?;
-            let header_case = listener.route.header_case;
-            let services = Arc::clone(&services);
-            let nats = NatsShared::new(&runtime, route, services, header_case);
-            let nats = nats.measured(measures);
+            let nats = Arc::new(NatsShared::with_routes(table, Arc::clone(&services)));
             sockets.push(socket);
             listeners.push(Arc::new(Listener {
+                name: listener.name(),
                 address,
                 brokers: Arc::new(Brokers::new(&listener.brokers, Arc::clone(&output.counters))),
-                nats: Arc::new(nats),
+                nats,
                 counters: Arc::clone(&output.counters),
                 sessions: Arc::clone(&sessions),
-                drain_timeout: config.drain_timeout,
+                limits: Arc::clone(&limits),
             }));
         }
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.address.clone()).collect();
@@ -143,22 +151,26 @@ impl Gateway {
             sink: output.sink.clone(),
             sessions,
             beats: Beats::new(config.workers),
-            brokers: listeners
-                .iter()
-                .map(|it| (it.address.to_string(), Arc::clone(&it.brokers)))
-                .collect(),
+            listeners: listeners.clone(),
             stop: stopped.clone(),
+        };
+        let reload = Reload {
+            config: config.clone(),
+            routes,
+            listeners: listeners.iter().map(|listener| Arc::clone(&listener.nats)).collect(),
+            limits: Arc::clone(&limits),
+            open_spans: Arc::clone(&observed.open_spans),
         };
         let threads = Threads {
             runtime: observed.runtime.clone(),
             open_spans: Arc::clone(&observed.open_spans),
             listeners,
             beats: Arc::clone(&observed.beats),
-            sessions_max: config.sessions_max,
+            limits,
             stop: stopped,
         };
         let threads = threads::start(threads, sockets, config.workers)?;
-        Ok(Self { addresses, stop, threads, observed })
+        Ok(Self { addresses, stop, threads, observed, reload })
     }
 
     /// Where it listens, in the order of the configuration, with the ports that it got.
@@ -174,6 +186,20 @@ impl Gateway {
     /// What an admin endpoint looks at. It may be looked at after the stop as well.
     pub fn observed(&self) -> Observed {
         self.observed.clone()
+    }
+
+    /// Takes another configuration over while sessions go on. What cannot change keeps its value.
+    ///
+    /// # Errors
+    ///
+    /// Fails on a configuration that cannot be used; then nothing has changed.
+    pub fn reload(&mut self, config: &Config) -> Result<Reloaded, StartError> {
+        self.reload.apply(config, Instant::now())
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.reload.config
     }
 
     /// Stops accepting, lets each session come to the end of a frame, ends open spans as abandoned.
@@ -192,7 +218,8 @@ impl Gateway {
     }
 }
 
-fn runtime(config: &Config, output: &Output) -> Result<Runtime, spanbridge::Error> {
+/// Loads the component.
+pub(crate) fn runtime(config: &Config, output: &Output) -> Result<Runtime, spanbridge::Error> {
     let component = match &config.component {
         Some(path) => ComponentSource::Path(path.clone()),
         None => ComponentSource::default(),
@@ -202,23 +229,6 @@ fn runtime(config: &Config, output: &Output) -> Result<Runtime, spanbridge::Erro
         .sink(Arc::new(output.sink.clone()))
         .counters(Arc::clone(&output.counters))
         .build()
-}
-
-fn route_settings(listener: &ListenerConfig, env: &env::Settings) -> spanbridge::RouteSettings {
-    let system = match listener.listen.protocol {
-        Protocol::Nats => "nats",
-    };
-    listener.route.settings(system, &listener.brokers[0], env)
-}
-
-fn labels(settings: &spanbridge::RouteSettings, listener: &Address) -> Labels {
-    Labels {
-        system: settings.system.clone(),
-        server_address: settings.server_address.clone(),
-        server_port: settings.server_port,
-        destination_template: settings.destination_template.clone(),
-        listener: listener.to_string(),
-    }
 }
 
 fn listen(address: &Address) -> Result<(std::net::TcpListener, Address), StartError> {

@@ -7,6 +7,7 @@
 //!    │    session ── one client connection and its broker connection
 //!    │       relay ── one protocol's logic, no sockets          open_spans ── one table a process
 //!    └ config                                                   service ── whose spans they are
+//! reload ── another configuration meanwhile       routing ── which route a message belongs to
 //! ```
 //!
 //! Sockets and clocks end at `session`; what a frame is, is known from `relay` down; what trace
@@ -18,17 +19,26 @@ pub mod address;
 pub mod admin;
 mod brokers;
 pub mod carrier_json;
+pub mod check_config;
 pub mod cli;
 pub mod close;
 pub mod config;
 pub mod demo;
 pub mod failure;
 pub mod gateway;
+pub mod header_names;
 mod listener;
+mod live;
 pub mod log;
 pub mod measure;
+mod notify;
 pub mod open_spans;
+pub mod pattern;
 pub mod relay;
+pub mod reload;
+pub mod routes;
+pub mod routing;
+pub mod scrub;
 pub mod serve;
 pub mod service;
 mod session;

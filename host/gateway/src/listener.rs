@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use spanbridge::metrics::Counters;
 use tokio::net::TcpStream;
@@ -16,6 +15,7 @@ use tracing::{debug, warn};
 use crate::address::{Address, Protocol};
 use crate::brokers::Brokers;
 use crate::close::{By, Cause, Close};
+use crate::live::LiveLimits;
 use crate::relay::Relay;
 use crate::relay::nats::{NatsRelay, NatsShared};
 use crate::session::Session;
@@ -24,6 +24,8 @@ use crate::worker::Bench;
 /// What the sessions of one listener have in common.
 #[derive(Debug)]
 pub(crate) struct Listener {
+    /// What the configuration calls it.
+    pub name: String,
     /// Where it listens, with the port that it got.
     pub address: Address,
     pub brokers: Arc<Brokers>,
@@ -32,7 +34,7 @@ pub(crate) struct Listener {
     pub counters: Arc<Counters>,
     /// Sessions of the process.
     pub sessions: Arc<AtomicUsize>,
-    pub drain_timeout: Duration,
+    pub limits: Arc<LiveLimits>,
 }
 
 /// Counts a session for as long as it lives.
@@ -106,7 +108,7 @@ impl Listener {
         };
         let close = match over {
             Some(close) => close,
-            None => timeout(self.drain_timeout, session.drain())
+            None => timeout(self.limits.drain_timeout(), session.drain())
                 .await
                 .unwrap_or(Close { by: By::Here, cause: Cause::DrainTimeout }),
         };

@@ -16,11 +16,14 @@ use spanbridge_gateway::carrier_json::{self, Verb};
 use spanbridge_gateway::cli::{CarrierArgs, Cli, Command, GatewayArgs};
 use spanbridge_gateway::config::ConfigError;
 use spanbridge_gateway::failure::Failure;
-use spanbridge_gateway::{demo, log, serve};
+use spanbridge_gateway::{check_config, demo, log, serve};
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Gateway(args) => gateway(&args),
+        Command::CheckConfig(args) => {
+            check_config::run(&args, &env::Env::from_process()).map_err(Into::into)
+        }
         Command::Demo(args) => demo::run(&args).map_err(Into::into),
         Command::Extract(args) => carriers(Verb::Extract, &args),
         Command::Inject(args) => carriers(Verb::Inject, &args),
@@ -47,7 +50,7 @@ fn gateway(args: &GatewayArgs) -> anyhow::Result<()> {
     log::start(args.log_format, settings.log_level);
     let counters = Arc::new(Counters::default());
     env::Warning::report(&warnings, &counters);
-    Ok(serve::serve(&args.config()?, &settings, counters)?)
+    Ok(serve::serve(&args.config()?, || args.config(), &settings, counters)?)
 }
 
 fn carriers(verb: Verb, args: &CarrierArgs) -> anyhow::Result<()> {

@@ -13,17 +13,19 @@
 //! settles. A process duration runs from delivery to settlement, so with other messages of that
 //! consumer unsettled it holds the client's own queue as well; such ones are kept apart.
 //!
-//! Series are as many as there are sets of labels. A label is never taken from a message: subjects
-//! and the names of strangers are unbounded.
+//! Series are as many as there are sets of labels. No label is a subject or the name of a stranger,
+//! which are unbounded; what is left of a subject without its ids is one, up to a bound.
 
 mod histogram;
+mod route;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use spanbridge::metrics::Counters;
-use spanbridge::{Outcome, SpanContext};
+use spanbridge::{Outcome, RouteSettings, SpanContext};
 
 pub(crate) use histogram::{Exemplar, Histogram, Measured, Sharded};
+pub use route::RouteMeasures;
 
 /// Sets of labels, each of which takes about 30 KiB. As many as routes can be open; messages of
 /// further ones share one set that says so, and `measures_overflow` moves.
@@ -95,10 +97,23 @@ pub struct Labels {
     pub server_address: String,
     /// `server.port`.
     pub server_port: u16,
-    /// `messaging.destination.template`, where the route has one.
+    /// `messaging.destination.template`, where there is one.
     pub destination_template: Option<String>,
-    /// Where clients connect.
+    /// What the configuration calls the listener.
     pub listener: String,
+}
+
+impl Labels {
+    /// Those of the messages of a route.
+    pub(crate) fn of(route: &RouteSettings, listener: String) -> Self {
+        Self {
+            system: route.system.clone(),
+            server_address: route.server_address.clone(),
+            server_port: route.server_port,
+            destination_template: route.destination_template.clone(),
+            listener,
+        }
+    }
 }
 
 /// What the messages of one set of labels did. Every method may be called from any thread, and

@@ -21,12 +21,12 @@
 mod aged;
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use spanbridge::metrics::Counters;
-use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement, SpanContext, Tracer};
+use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement, SpanContext};
 
 use crate::measure::{Measured, Measures, exemplar_of};
 use crate::relay::Tools;
@@ -41,30 +41,16 @@ const SHARDS: usize = 64;
 /// rest is for those with much baggage or many attributes.
 const BYTES_PER_OPEN_SPAN: usize = 1024;
 
-/// Spans that are ended in one call where no message waits for it. Four calls may then take the
-/// time that one could; on a slow machine a call of all of them would be cut off.
-const SETTLED_PER_CALL_MAX: usize = 256;
-
-/// Answers whether one more span can be ended with this batch.
-pub(crate) fn has_room(settle: &SettleBatch) -> bool {
-    settle.len() < SETTLED_PER_CALL_MAX && !settle.is_full()
-}
-
-/// Makes sure that one more span can be ended.
-pub(crate) fn make_room(tracer: &mut Tracer, settle: &mut SettleBatch) {
-    if !has_room(settle) {
-        tracer.settle(settle);
-        settle.clear();
-    }
-}
+/// Deliveries that a sweep gives up before the sessions of its thread get their turn: as many
+/// spans as a batch of messages has at most.
+const SWEPT_PER_TURN_MAX: usize = 1024;
 
 /// The table. Shared by all sessions of a process.
 #[derive(Debug)]
 pub struct OpenSpans {
-    count_max: usize,
-    bytes_max: usize,
+    count_max: AtomicUsize,
     /// In nanoseconds.
-    age_max: u64,
+    age_max: AtomicU64,
     counters: Arc<Counters>,
     hasher: RandomState,
     shards: Box<[Mutex<Shard>]>,
@@ -94,7 +80,8 @@ struct Work {
     start: u64,
     /// Other messages of the consumer were unsettled when it began.
     prefetched: bool,
-    measures: Arc<Measures>,
+    /// `None`: nobody measures.
+    measures: Option<Arc<Measures>>,
 }
 
 impl Work {
@@ -102,6 +89,7 @@ impl Work {
     fn end(self, span: Option<&OpenSpan>, outcome: Outcome, now: u64) {
         let Self { one, start, prefetched, measures } = self;
         drop(one);
+        let Some(measures) = measures else { return };
         let duration = now.saturating_sub(start);
         let measured = Measured { duration, span: exemplar_of(span), now };
         measures.processed(outcome, prefetched, &measured);
@@ -151,16 +139,24 @@ impl OpenSpans {
         open_span_age_max: Duration,
         counters: Arc<Counters>,
     ) -> Self {
-        Self {
-            count_max: open_spans_max,
-            bytes_max: open_spans_max.saturating_mul(BYTES_PER_OPEN_SPAN),
-            age_max: u64::try_from(open_span_age_max.as_nanos()).unwrap_or(u64::MAX),
+        let table = Self {
+            count_max: AtomicUsize::new(0),
+            age_max: AtomicU64::new(0),
             counters,
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             count: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
-        }
+        };
+        table.set_bounds(open_spans_max, open_span_age_max);
+        table
+    }
+
+    /// Changes the bounds. What is past them goes with the next delivery, or the next sweep.
+    pub fn set_bounds(&self, open_spans_max: usize, open_span_age_max: Duration) {
+        let age_max = u64::try_from(open_span_age_max.as_nanos()).unwrap_or(u64::MAX);
+        self.count_max.store(open_spans_max, Ordering::Relaxed);
+        self.age_max.store(age_max, Ordering::Relaxed);
     }
 
     /// The deliveries in the table, those without a span included.
@@ -182,14 +178,14 @@ impl OpenSpans {
         &self,
         key: &[u8],
         unsettled: &Unsettled,
-        measures: &Arc<Measures>,
+        measures: Option<&Arc<Measures>>,
         now: u64,
         settle: &mut SettleBatch,
     ) -> SpanContext {
         let shard = self.shard_of(key);
         let previous = self.change(shard, |shard| {
             let prefetched = unsettled.count() > 0;
-            let (one, measures) = (unsettled.one(), Arc::clone(measures));
+            let (one, measures) = (unsettled.one(), measures.cloned());
             let mut work = Some(Work { one, start: now, prefetched, measures });
             let again = shard.update(key, |attempt| {
                 let former = std::mem::replace(&mut attempt.unsettled, work.take());
@@ -238,6 +234,29 @@ impl OpenSpans {
 
     /// A delivery is settled, by whichever session. Counts it as unmatched when it is not known.
     pub fn settle(&self, key: &[u8], end: &Settlement<'_>, settle: &mut SettleBatch) {
+        if !self.end(key, end, false, settle) {
+            self.counters.settle_unmatched.add(1);
+        }
+    }
+
+    /// A delivery is settled by what was said about another one. Answers whether it was unsettled.
+    pub fn settle_as_well(
+        &self,
+        key: &[u8],
+        end: &Settlement<'_>,
+        settle: &mut SettleBatch,
+    ) -> bool {
+        self.end(key, end, true, settle)
+    }
+
+    /// `with_others`: the same word settles other deliveries, whose work is in its duration too.
+    fn end(
+        &self,
+        key: &[u8],
+        end: &Settlement<'_>,
+        with_others: bool,
+        settle: &mut SettleBatch,
+    ) -> bool {
         let comes_again = matches!(end.outcome, Outcome::Nack | Outcome::Requeue);
         let settled = self.change(self.shard_of(key), |shard| {
             let (settled, last) = shard.update(key, |attempt| {
@@ -250,15 +269,13 @@ impl OpenSpans {
             }
             settled
         });
-        match settled {
-            Some((work, span)) => {
-                work.end(span.as_ref(), end.outcome, end.end);
-                if let Some(span) = span {
-                    settle.add(&span, end);
-                }
-            }
-            None => self.counters.settle_unmatched.add(1),
+        let Some((mut work, span)) = settled else { return false };
+        work.prefetched |= with_others;
+        work.end(span.as_ref(), end.outcome, end.end);
+        if let Some(span) = span {
+            settle.add(&span, end);
         }
+        true
     }
 
     /// The consumer says that it is still at it.
@@ -266,20 +283,29 @@ impl OpenSpans {
         self.change(self.shard_of(key), |shard| shard.touch(key, now).map(|_| ()));
     }
 
-    /// Gives up what was silent for too long. Call it about once a second.
-    pub fn sweep(&self, now: u64, tools: &mut Tools) {
-        let aged = self.end_older_than(now.saturating_sub(self.age_max), now, tools);
+    /// Gives up what was silent for too long. Call it about once a second, and again after the
+    /// thread's sessions had their turn while the answer is that there may be more.
+    pub fn sweep(&self, now: u64, tools: &mut Tools) -> bool {
+        let time = now.saturating_sub(self.age_max.load(Ordering::Relaxed));
+        let (aged, more) = self.end_older_than(time, now, SWEPT_PER_TURN_MAX, tools);
         self.counters.open_spans_evicted.age.add(aged);
+        more
     }
 
     /// Ends everything as `abandoned`: the process ends.
     pub fn drain(&self, now: u64, tools: &mut Tools) {
-        self.end_older_than(u64::MAX, now, tools);
+        self.end_older_than(u64::MAX, now, usize::MAX, tools);
     }
 
-    /// Answers how many spans were ended.
-    fn end_older_than(&self, time: u64, now: u64, tools: &mut Tools) -> u64 {
-        let Tools { tracer, settle, .. } = tools;
+    /// Gives up so many deliveries at most. Answers how many spans that ended, and whether there
+    /// may be more of them.
+    fn end_older_than(
+        &self,
+        time: u64,
+        now: u64,
+        mut count_left: usize,
+        tools: &mut Tools,
+    ) -> (u64, bool) {
         let mut ended = 0;
         for shard in &self.shards {
             // The lock is held for one entry at a time: sessions work meanwhile.
@@ -287,28 +313,30 @@ impl OpenSpans {
                 let is_older = shard.oldest_time().is_some_and(|oldest| oldest < time);
                 is_older.then(|| shard.pop_oldest()).flatten()
             };
-            while let Some((at, attempt)) = self.change(shard, pop) {
+            while count_left > 0 {
+                let Some((at, attempt)) = self.change(shard, pop) else { break };
+                count_left -= 1;
                 if let Some(span) = attempt.span {
                     ended += 1;
-                    make_room(tracer, settle);
+                    tools.make_room();
                     // A clock that was set back must not end a span in the future.
-                    abandon(&span, at.min(now), settle);
+                    abandon(&span, at.min(now), &mut tools.settle);
                 }
             }
         }
-        tracer.settle(settle);
-        settle.clear();
-        ended
+        tools.settle_ended();
+        (ended, count_left == 0)
     }
 
     /// Gives up the oldest deliveries of a shard until all bounds are kept.
     fn evict(&self, shard: &Mutex<Shard>, settle: &mut SettleBatch) {
-        // Whatever is left over when the batch is full goes with the next delivery.
-        while has_room(settle) {
+        let count_max = self.count_max.load(Ordering::Relaxed);
+        let bytes_max = count_max.saturating_mul(BYTES_PER_OPEN_SPAN);
+        loop {
             let evicted = &self.counters.open_spans_evicted;
-            let counter = if self.count.load(Ordering::Relaxed) > self.count_max {
+            let counter = if self.count.load(Ordering::Relaxed) > count_max {
                 &evicted.count
-            } else if self.bytes.load(Ordering::Relaxed) > self.bytes_max {
+            } else if self.bytes.load(Ordering::Relaxed) > bytes_max {
                 &evicted.bytes
             } else {
                 return;

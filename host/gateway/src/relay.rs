@@ -7,6 +7,7 @@
 //!
 //! A relay is fed what was read and says what to write to the other side. It looks at the ends of
 //! frames, collects all complete messages of one read into one call of the component, and splices.
+//! Messages past what one call takes wait until those before them have been written.
 //! What it does not understand goes on as it came: after the first byte that it cannot read, a
 //! relay stops looking at the session and forwards everything.
 
@@ -45,6 +46,9 @@ pub enum Fed {
     Unchanged,
     /// What was appended to the output; nothing, if a frame's beginning is being held.
     Rewritten,
+    /// What was appended to the output, and more of what was fed is to come: write it, then feed
+    /// again, with no bytes. So no message waits for more than one call of the component.
+    Partly,
 }
 
 /// What a calling thread owns and lends to its relays, one call at a time.
@@ -56,8 +60,10 @@ pub struct Tools {
     pub publish: PublishBatch,
     /// Emptied by whoever fills it.
     pub deliver: DeliverBatch,
-    /// Emptied by whoever fills it.
+    /// Spans that have ended; emptied by [`Tools::settle_ended`].
     pub settle: SettleBatch,
+    /// Space for the template of a destination.
+    pub template: Vec<u8>,
     /// The open spans of the process.
     pub open_spans: Arc<OpenSpans>,
     /// The counters of the process.
@@ -72,8 +78,27 @@ impl Tools {
             publish: runtime.publish_batch(),
             deliver: runtime.deliver_batch(),
             settle: runtime.settle_batch(),
+            template: Vec::new(),
             open_spans: Arc::clone(open_spans),
             counters: Arc::clone(runtime.counters()),
+        }
+    }
+
+    /// Hands the spans that have ended to the component. Called when no message waits: after what
+    /// ended them has been written.
+    ///
+    /// One call takes as many as one message's batch could, each under a deadline of its own; when
+    /// one fails, the rest are lost and counted. So a component that loops costs a read one
+    /// deadline before its bytes are written and one behind that.
+    pub fn settle_ended(&mut self) {
+        self.tracer.settle(&self.settle);
+        self.settle.clear();
+    }
+
+    /// Makes sure that one more span can be ended, where no message waits.
+    pub(crate) fn make_room(&mut self) {
+        if self.settle.is_full() {
+            self.settle_ended();
         }
     }
 }
@@ -85,6 +110,9 @@ pub trait Relay: std::fmt::Debug {
     /// Appends to `out` what is to be written to the other side, unless that is exactly `bytes`.
     /// Every byte that is fed goes on, in order, at the latest with `end`; a byte that need not
     /// change goes on as it came. `now` is nanoseconds since the Unix epoch.
+    ///
+    /// Spans that end with these bytes are left in `tools` for [`Tools::settle_ended`], which is
+    /// called once the output is written.
     fn feed(
         &mut self,
         from: Side,

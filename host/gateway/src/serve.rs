@@ -6,11 +6,14 @@ use std::sync::Arc;
 use spanbridge::env;
 use spanbridge::metrics::Counters;
 use spanbridge::otlp::{Flush, Pipeline};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::admin::{Admin, AdminError};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::gateway::{Gateway, Output, StartError, resources};
+use crate::notify::{State, notify};
+use crate::reload::Reloaded;
+use crate::routes::RoutesChanged;
 
 /// Why the command failed.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +32,8 @@ pub enum ServeError {
     Io(#[from] io::Error),
 }
 
-/// Runs a gateway until SIGTERM or SIGINT, then drains it and prints the counters.
+/// Runs a gateway until SIGTERM or SIGINT, then drains it and prints the counters. On SIGHUP it
+/// takes over what `read` answers then.
 ///
 /// Standard output gets one line for each place it listens when all of them are ready, and at the
 /// end one line for each counter that is not zero; logs go elsewhere.
@@ -39,28 +43,37 @@ pub enum ServeError {
 /// Fails when something cannot be started.
 pub fn serve(
     config: &Config,
+    read: impl Fn() -> Result<Config, ConfigError>,
     env: &env::Settings,
     counters: Arc<Counters>,
 ) -> Result<(), ServeError> {
     // Signals first: one that comes while the gateway starts must not be lost.
     let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let stop = {
+    let mut asked = {
         let _in_runtime = signals.enter();
         Signals::new()?
     };
     let pipeline =
         Pipeline::from_settings(env, resources(env, Arc::clone(&counters)), Arc::clone(&counters))?;
     let output = Output::new(pipeline.as_ref(), env, Arc::clone(&counters));
-    let gateway = Gateway::start(config, env, &output)?;
+    let mut gateway = Gateway::start(config, env, &output)?;
     // Until the end: whoever watches sees the drain.
     let admin = Admin::start(&config.admin, gateway.observed())?;
     announce(config, &gateway, &admin)?;
+    notify(State::Ready);
 
-    let signal = signals.block_on(stop.wait());
+    let signal = loop {
+        match signals.block_on(asked.next()) {
+            Asked::Stop(signal) => break signal,
+            Asked::Reload => reload(&mut gateway, &read, &counters),
+        }
+    };
     info!(signal, "stopping");
+    notify(State::Stopping);
+    let flush_timeout = gateway.config().flush_timeout;
     gateway.stop();
     if let Some(pipeline) = pipeline {
-        match pipeline.shutdown(config.flush_timeout) {
+        match pipeline.shutdown(flush_timeout) {
             Flush::Done => {}
             Flush::Lost { spans } => warn!(spans, "spans were lost on the way out"),
             Flush::DeadlinePassed | Flush::Refused => warn!("not every span was exported in time"),
@@ -86,6 +99,35 @@ fn announce(config: &Config, gateway: &Gateway, admin: &Admin) -> io::Result<()>
     out.flush()
 }
 
+/// Reads the configuration again. Whatever comes of it, the gateway goes on.
+fn reload(
+    gateway: &mut Gateway,
+    read: impl Fn() -> Result<Config, ConfigError>,
+    counters: &Counters,
+) {
+    notify(State::Reloading);
+    let reloaded = read().map_err(StartError::from).and_then(|config| gateway.reload(&config));
+    let said = match reloaded {
+        Ok(Reloaded { routes: RoutesChanged { opened, retired, kept }, waiting }) => {
+            counters.reloads.ok.add(1);
+            info!(opened, retired, kept, "configuration reloaded");
+            for key in &waiting {
+                warn!(key, "changed in the configuration, and waits for a restart");
+            }
+            format!("reloaded: {} changes wait for a restart", waiting.len())
+        }
+        Err(error) => {
+            counters.reloads.failed.add(1);
+            error!(%error, "configuration not reloaded; the former one stays in force");
+            format!("not reloaded: {error}")
+        }
+    };
+    notify(State::Ready);
+    let mut out = io::stdout().lock();
+    // Nobody may be reading any more, which is no reason to drop a session.
+    let _ = writeln!(out, "{said}").and_then(|()| out.flush());
+}
+
 fn summarise(counters: &Counters) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "stopped; counted since the start:")?;
@@ -105,12 +147,23 @@ fn summarise(counters: &Counters) -> io::Result<()> {
     out.flush()
 }
 
-/// The signals that ask a program to stop.
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// The name of the signal.
+    Stop(&'static str),
+    #[cfg_attr(not(unix), expect(dead_code, reason = "no signal asks for it there"))]
+    Reload,
+}
+
+/// The signals that ask a program for something.
 struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -120,13 +173,15 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn wait(mut self) -> &'static str {
+    async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
+            _ = self.hangup.recv() => Asked::Reload,
         }
     }
 }
@@ -137,9 +192,9 @@ impl Signals {
         Ok(Self {})
     }
 
-    async fn wait(self) -> &'static str {
+    async fn next(&mut self) -> Asked {
         // A console that cannot be listened to leaves only the kill.
         let _ = tokio::signal::ctrl_c().await;
-        "Ctrl-C"
+        Asked::Stop("Ctrl-C")
     }
 }

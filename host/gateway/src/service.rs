@@ -24,6 +24,11 @@ impl Services {
         Self { resources, unnamed }
     }
 
+    /// The resource of a service that is called this.
+    pub fn named(&self, service: &str) -> ResourceId {
+        self.resources.register(service, &[])
+    }
+
     /// The resource of a client that speaks `protocol`, by the first of its names that is not
     /// blank.
     ///

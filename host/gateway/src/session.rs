@@ -33,6 +33,8 @@ struct Direction {
     /// What the socket would not take yet, from `written` on.
     waiting: Vec<u8>,
     written: usize,
+    /// The relay holds more of what was read, to be fed when nothing waits.
+    more: bool,
     /// The peer sends nothing more.
     ended: bool,
     /// The other peer has been told so.
@@ -143,13 +145,17 @@ impl Session {
                 }
                 return Poll::Pending;
             }
-            let mut buffer = ReadBuf::new(&mut bench.read);
-            ready!(Pin::new(&mut *from).poll_read(cx, &mut buffer))
-                .map_err(|error| (from_by, error))?;
-            let read = buffer.filled().len();
+            let read = if direction.more {
+                0
+            } else {
+                let mut buffer = ReadBuf::new(&mut bench.read);
+                ready!(Pin::new(&mut *from).poll_read(cx, &mut buffer))
+                    .map_err(|error| (from_by, error))?;
+                buffer.filled().len()
+            };
             bench.out.clear();
             let bytes = &bench.read[..read];
-            let fed = if read == 0 {
+            let fed = if read == 0 && !direction.more {
                 direction.ended = true;
                 first_end.get_or_insert(side);
                 relay.end(side, now(), &mut bench.tools, &mut bench.out);
@@ -157,13 +163,16 @@ impl Session {
             } else {
                 relay.feed(side, bytes, now(), &mut bench.tools, &mut bench.out)
             };
+            direction.more = fed == Fed::Partly;
             let out = match fed {
                 Fed::Unchanged => bytes,
-                Fed::Rewritten => &bench.out,
+                Fed::Rewritten | Fed::Partly => &bench.out,
             };
             let written = poll_write(to, out, cx).map_err(|error| (to_by, error))?;
             direction.keep(&out[written..]);
             bench.out.shrink_to(OUT_BYTES_KEPT_MAX);
+            // Not before: no message waits for the end of a span.
+            bench.tools.settle_ended();
         }
         cx.waker().wake_by_ref();
         Poll::Pending

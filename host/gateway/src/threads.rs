@@ -19,6 +19,7 @@ use tracing::warn;
 
 use crate::admin::{BEAT_INTERVAL, Beat, Beats};
 use crate::listener::{Listener, Place};
+use crate::live::LiveLimits;
 use crate::open_spans::OpenSpans;
 use crate::relay::Tools;
 use crate::worker::{Bench, now};
@@ -35,8 +36,8 @@ pub(crate) struct Threads {
     pub runtime: Runtime,
     pub open_spans: Arc<OpenSpans>,
     pub listeners: Vec<Arc<Listener>>,
-    pub sessions_max: usize,
     pub beats: Arc<Beats>,
+    pub limits: Arc<LiveLimits>,
     pub stop: watch::Receiver<bool>,
 }
 
@@ -157,9 +158,10 @@ async fn accept(listener: Arc<Listener>, socket: TcpListener, deals: Vec<Deal>, 
                 }
             }
         };
-        let Some(place) = Place::take(&listener.sessions, shared.sessions_max) else {
+        let sessions_max = shared.limits.sessions_max();
+        let Some(place) = Place::take(&listener.sessions, sessions_max) else {
             listener.counters.connections_refused.limit.add(1);
-            warn!(%peer, sessions_max = shared.sessions_max, "client refused: too many sessions");
+            warn!(%peer, sessions_max, "client refused: too many sessions");
             continue;
         };
         let client = client.set_nodelay(true).and_then(|()| client.into_std());
@@ -186,8 +188,14 @@ async fn sweep(bench: Rc<RefCell<Bench>>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let bench = &mut *bench.borrow_mut();
-        let open_spans = Arc::clone(&bench.tools.open_spans);
-        open_spans.sweep(now(), &mut bench.tools);
+        while sweep_once(&mut bench.borrow_mut().tools) {
+            tokio::task::yield_now().await;
+        }
     }
+}
+
+/// Answers whether there may be more to sweep.
+fn sweep_once(tools: &mut Tools) -> bool {
+    let open_spans = Arc::clone(&tools.open_spans);
+    open_spans.sweep(now(), tools)
 }

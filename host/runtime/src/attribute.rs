@@ -28,4 +28,6 @@ pub enum Attribute {
     NetworkPeerAddress,
     /// `network.peer.port`
     NetworkPeerPort,
+    /// `messaging.destination.template`, of this message; not looked at where the route has one
+    DestinationTemplate,
 }

@@ -81,6 +81,7 @@ mod tests {
             (Attribute::RoutingKey as u8, wit::Attribute::RoutingKey as u8),
             (Attribute::NatsSequence as u8, wit::Attribute::NatsSequence as u8),
             (Attribute::NetworkPeerPort as u8, wit::Attribute::NetworkPeerPort as u8),
+            (Attribute::DestinationTemplate as u8, wit::Attribute::DestinationTemplate as u8),
             (Outcome::Confirmed as u8, wit::Outcome::Confirmed as u8),
             (Outcome::Ack as u8, wit::Outcome::Ack as u8),
             (Outcome::Expired as u8, wit::Outcome::Expired as u8),

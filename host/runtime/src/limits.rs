@@ -25,8 +25,13 @@ pub struct Limits {
     pub batch_messages_max: usize,
     /// Arena bytes of one batch; what is added past it goes on untraced.
     pub batch_bytes_max: usize,
-    /// Processor time of the calls for one batch. The call is cut off at the first tick of 500 µs
-    /// after that; what the operating system takes away meanwhile is not counted.
+    /// Ended spans of one batch; what is added past it is lost and counted.
+    pub settlements_max: usize,
+    /// Arena bytes of ended spans of one batch; what is added past it is lost and counted.
+    pub settlement_bytes_max: usize,
+    /// Processor time of the calls for one batch, and of each call that ends spans. A call is cut
+    /// off at the first tick of 500 µs after that; what the operating system takes away meanwhile
+    /// is not counted.
     pub batch_cpu_max: Duration,
 }
 
@@ -52,6 +57,11 @@ impl Default for Limits {
             batch_messages_max: 1024,
             // Copying 2 MiB in takes 0.2 ms, a fifth of the deadline.
             batch_bytes_max: 2 << 20,
+            // The shortest acknowledgement of a protocol has some thirty bytes, so a read of 64 KiB
+            // ends 2,200 spans; the rest is for those that it makes a table give up.
+            settlements_max: 4096,
+            // A kibibyte each, twice what an ordinary span takes.
+            settlement_bytes_max: 4 << 20,
             batch_cpu_max: CALL_CPU_MAX,
         }
     }

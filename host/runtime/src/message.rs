@@ -123,6 +123,11 @@ macro_rules! batch {
                 self.0.added == 0
             }
 
+            /// Answers whether the next message would go past a bound of the batch.
+            pub fn is_full(&self) -> bool {
+                self.0.is_full()
+            }
+
             /// Adds a message. Headers and attributes are added to what this answers, which
             /// completes the message when it is dropped.
             pub fn add<'b>(&'b mut self, item: &$Item<'b>) -> Parts<'b> {

@@ -138,6 +138,9 @@ counters! {
         reason = connection, timeout, throttled, unavailable, refused, response, encode, io, panic
     }, "Export requests that failed, each attempt counted, by what went wrong.";
     env_warnings, "Settings in OTEL_* variables that were not honoured as written.";
+    reloads: Reloads {
+        result = ok, failed
+    }, "Times the configuration was read again, by whether it was taken over.";
     resources_overflow, "Resources refused because the table was full.";
     resource_values_cut, "Resource attributes dropped or shortened to a limit.";
     sessions_opened, "Client connections for which a broker was found.";
@@ -153,21 +156,35 @@ counters! {
     messages_seen: MessagesSeen {
         direction = published, delivered
     }, "Messages between producers and consumers that were seen, control traffic left out.";
+    connect_urls_hidden, "INFO lines from which the addresses of a cluster were taken.";
     messages_unreadable, "Messages that went on untraced because their headers could not be read.";
     injections_skipped: InjectionsSkipped {
-        reason = no_headers, max_payload, refused
+        reason = no_headers, max_payload, size_refused, refused
     }, "Published messages that got no context, by why: the client or the broker takes no headers, \
-        the broker's size limit, or a message that cannot be changed safely.";
+        the broker's size limit, a destination that refused one with context for its size, or a \
+        message that cannot be changed safely.";
+    messages_refused_for_size, "Messages with our context that a broker refused for their size: \
+        without it, they might have been taken. Once for a destination.";
+    refusing_destinations_forgotten, "Destinations that refused a message with our context, \
+        forgotten because a listener knew too many.";
     publishes_unanswered: PublishesUnanswered {
         reason = closed, count, bytes, age
     }, "Publishes without the answer that the client had asked for, by why it is not waited for.";
     subscriptions_untracked, "Subscriptions past a session's bounds: who else gets their messages \
         is not said.";
+    ack_policies_forgotten, "Consumers that acknowledge nothing or everything at once, forgotten \
+        because a listener knew too many.";
+    ack_all_deliveries_forgotten, "Deliveries that an acknowledgement of a later one no longer \
+        settles, because a listener knew too many.";
+    consumer_answers_unread: ConsumerAnswersUnread {
+        reason = count, bytes
+    }, "Descriptions of consumers that were not read, by the bound that was reached.";
     settle_unmatched, "Settlements of messages whose delivery is not known.";
     open_spans_evicted: OpenSpansEvicted {
         reason = count, bytes, age
     }, "Process spans given up before their message was settled, by the bound that was reached.";
-    measures_overflow, "Routes whose messages are measured together, because too many were open.";
+    measures_overflow, "Routes and messages that are measured with others, because there were too \
+        many sets of labels: for a route once, for its messages each.";
     broker_connections: BrokerConnections {
         result = made, failed, skipped
     }, "Attempts to reach a broker, by what came of them: connected, failed, or put off because it \

@@ -103,6 +103,8 @@ impl Settlement<'_> {
 }
 
 /// Open spans and how they ended, for [`Tracer::settle`](crate::Tracer::settle).
+///
+/// Takes more than a batch of messages does, because no message waits while it is worked off.
 #[derive(Debug, Default)]
 pub struct SettleBatch {
     limits: Limits,
@@ -141,10 +143,10 @@ impl SettleBatch {
         self.records.is_empty()
     }
 
-    /// Answers whether the next span should wait for another batch: it might find no room here.
+    /// Answers whether the next span should wait for another batch: it would find no room here.
     pub fn is_full(&self) -> bool {
-        self.records.len() >= self.limits.batch_messages_max
-            || self.arena.len() >= self.limits.batch_bytes_max
+        self.records.len() >= self.limits.settlements_max
+            || self.arena.len() >= self.limits.settlement_bytes_max
     }
 
     /// Adds a span and how it ended. The order of spans does not matter.
@@ -222,7 +224,7 @@ mod tests {
         let limits = Limits {
             messages_per_call_max: 2,
             arena_bytes_max: 10,
-            batch_messages_max: 4,
+            settlements_max: 4,
             ..Limits::default()
         };
         let mut batch = SettleBatch::new(&limits);

@@ -13,7 +13,8 @@
 //!
 //! # How long a message waits
 //!
-//! A batch has one millisecond of CPU time. A call that exceeds it is cut off at the next tick of a
+//! A batch has one millisecond of CPU time; spans are ended when no message waits, and there each
+//! call has. A call that exceeds it is cut off at the next tick of a
 //! clock of 500 µs, so 2 ms after its start at the latest. Time in which the operating system does
 //! not run the calling thread is not counted: cutting the call off would not have made it sooner.
 //! Where the machine is so busy that the clock's own thread waits, the tick comes as late as that.
@@ -84,29 +85,29 @@ impl Tracer {
 
     /// Open spans have come to their end. The spans go to the sink; where the component fails they
     /// are lost and counted. The batch is left as it is; clear it.
+    ///
+    /// Call it when no message waits: each call of the component has a deadline of its own, so a
+    /// large batch takes longer than one deadline. After a call that fails there is no other one.
     pub fn settle(&mut self, batch: &SettleBatch) {
-        let lost = &self.shared.counters.settlements_lost;
-        add(&lost.overflow, batch.overflowed);
+        add(&self.shared.counters.settlements_lost.overflow, batch.overflowed);
         if batch.is_empty() {
             return;
         }
-        let mut done = 0;
-        let settled = self.attempt(|instance, shared, _| {
-            for (records, arena) in calls(&batch.cuts, batch.len(), batch.arena.len()) {
-                let run = instance.settle(&batch.records[records.clone()], &batch.arena[arena])?;
-                let taken =
-                    check::take_settled(run, &batch.resources[records.clone()], &*shared.sink);
-                taken.map_err(|_| Failure::Answer)?;
-                done = records.end;
+        for (range, arena) in calls(&batch.cuts, batch.len(), batch.arena.len()) {
+            let left = (batch.len() - range.start) as u64;
+            let settled = self.attempt(|instance, shared, _| {
+                let (records, resources) = (&batch.records[range.clone()], &batch.resources[range]);
+                let run = instance.settle(records, &batch.arena[arena])?;
+                let taken = check::take_settled(run, resources, &*shared.sink);
+                taken.map_err(|_| Failure::Answer)
+            });
+            let lost = &self.shared.counters.settlements_lost;
+            match settled {
+                Attempt::Done => continue,
+                Attempt::Failed => add(&lost.failed, left),
+                Attempt::Bypassed => add(&lost.bypassed, left),
             }
-            Ok(())
-        });
-        let lost = &self.shared.counters.settlements_lost;
-        let left = (batch.len() - done) as u64;
-        match settled {
-            Attempt::Done => {}
-            Attempt::Failed => add(&lost.failed, left),
-            Attempt::Bypassed => add(&lost.bypassed, left),
+            return;
         }
     }
 

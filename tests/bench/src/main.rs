@@ -17,7 +17,7 @@ mod ours;
 mod report;
 mod start;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use candidates::Candidate;
 use report::{Report, Row};
@@ -36,8 +36,28 @@ fn main() -> anyhow::Result<()> {
         Some("--quick") => all(QUICK_ROUNDS),
         Some("memory") => memory::child(),
         Some("first-message") => start::child(),
-        Some(other) => anyhow::bail!("expected nothing or --quick, found `{other}`"),
+        Some("profile") => profile(),
+        Some(other) => anyhow::bail!("expected nothing, --quick or profile, found `{other}`"),
     }
+}
+
+/// Runs one candidate for some seconds, for a profiler to look at: `profile NAME BATCH SECONDS`.
+fn profile() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(2).collect();
+    let [name, batch, seconds] = &arguments[..] else {
+        anyhow::bail!("expected profile NAME BATCH SECONDS");
+    };
+    let mut candidates = candidates::all(batch.parse()?)?;
+    candidates.retain(|candidate| candidate.name() == name);
+    let Some(candidate) = candidates.first_mut() else {
+        anyhow::bail!("no candidate is called `{name}`");
+    };
+    let end = Instant::now() + Duration::from_secs(seconds.parse()?);
+    while Instant::now() < end {
+        candidate.run(MESSAGES_PER_ROUND);
+        candidate.settle_down();
+    }
+    Ok(())
 }
 
 fn all(rounds: usize) -> anyhow::Result<()> {

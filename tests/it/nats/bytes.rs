@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use spanbridge_tests::gateway::Settings;
 use spanbridge_tests::recorder::Session;
-use spanbridge_tests::{Flavour, NatsServer, RawNats, Receiver, Recorder};
+use spanbridge_tests::{Client, Flavour, NatsServer, RawNats, Receiver, Recorder};
 
 use super::on_both_brokers;
 
@@ -41,6 +41,7 @@ const SCRIPT: &[u8] = b"CONNECT  {\"verbose\":true, \"headers\":true,\"name\":\"
 
 on_both_brokers! {
     session_differs_in_context_only => differs_in_context_only;
+    jetstream_session_of_nats_py_differs_in_context_only => nats_py_differs_in_context_only;
 }
 
 /// One operation of either direction.
@@ -72,6 +73,26 @@ fn differs_in_context_only(flavour: Flavour) -> Result<()> {
         compare(&direct.to_target, &arrived.to_target, "to the broker")?;
         compare(&direct.to_client, &seen.to_client, "to the client")?;
         gateway.stop()?;
+    }
+    Ok(())
+}
+
+/// Both sides of the gateway, for sessions whose answers are never twice the same.
+fn nats_py_differs_in_context_only(flavour: Flavour) -> Result<()> {
+    for role in ["settle", "ordered", "all", "statuses"] {
+        let Some(server) = NatsServer::start(flavour)? else { return Ok(()) };
+        let Some(receiver) = Receiver::shared()? else { return Ok(()) };
+        let broker_side = Recorder::start(server.address())?;
+        let tap = receiver.tap();
+        let gateway = Settings::to(&broker_side.url()).variables(tap.grpc()).start()?;
+        let client_side = Recorder::start(gateway.address())?;
+        Client::run("nats_consumers.py", &[role, "--server", &client_side.url()])?;
+        gateway.stop()?;
+        let sent = client_side.sessions().pop().context("no session with the gateway")?;
+        let arrived = broker_side.sessions().pop().context("no session with the broker")?;
+        compare(&sent.to_target, &arrived.to_target, "to the broker")?;
+        compare(&arrived.to_client, &sent.to_client, "to the client")?;
+        ensure!(sent.to_target != arrived.to_target, "a context was added somewhere");
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ use spanbridge::metrics::Counters;
 use spanbridge::sink::Sink;
 use tokio::sync::watch;
 
-use crate::brokers::Brokers;
+use crate::listener::Listener;
 use crate::measure::Measurements;
 use crate::open_spans::OpenSpans;
 
@@ -39,8 +39,7 @@ pub struct Observed {
     pub(crate) sink: Sink,
     pub(crate) sessions: Arc<AtomicUsize>,
     pub(crate) beats: Arc<Beats>,
-    /// By listener.
-    pub(crate) brokers: Vec<(String, Arc<Brokers>)>,
+    pub(crate) listeners: Vec<Arc<Listener>>,
     pub(crate) stop: watch::Receiver<bool>,
 }
 
@@ -65,9 +64,10 @@ impl Observed {
             reasons.push("draining".to_owned());
         }
         let now = Instant::now();
-        let down = self.brokers.iter().filter(|(_, brokers)| !brokers.may_be_reachable(now));
-        reasons.extend(down.map(|(listener, brokers)| {
-            format!("listener {listener}: no broker could be reached: {brokers}")
+        let down = self.listeners.iter().filter(|it| !it.brokers.may_be_reachable(now));
+        reasons.extend(down.map(|listener| {
+            let Listener { name, brokers, .. } = &**listener;
+            format!("listener {name}: no broker could be reached: {brokers}")
         }));
         reasons
     }

@@ -2,12 +2,20 @@ use super::*;
 
 const ONE: &str = r#"
 [[listener]]
+name = "front"
 listen = "nats://127.0.0.1:4322"
 brokers = ["nats://127.0.0.1:4222", "nats://backup:4222"]
 [listener.route]
 relation = "auto"
-delivery = "continue"
-consumer_spans = false
+
+[[route]]
+listener = "front"
+user = "app"
+destination = "orders.{id}.>"
+off = true
+
+[[route]]
+scrub = ["uuid", "number"]
 "#;
 
 fn with(change: impl FnOnce(&mut Config)) -> Result<(), ConfigError> {
@@ -17,46 +25,114 @@ fn with(change: impl FnOnce(&mut Config)) -> Result<(), ConfigError> {
 }
 
 #[test]
-fn a_file_says_where_to_listen_and_what_its_messages_have_in_common() {
+fn a_file_says_where_to_listen_and_how_messages_are_traced() {
     let config = Config::parse(ONE).unwrap();
     config.check().unwrap();
     let listener = &config.listeners[0];
+    assert_eq!((listener.name(), listener.listen.port), ("front".to_owned(), 4322));
     assert_eq!(listener.brokers[1].to_string(), "nats://backup:4222");
-    let env = env::Settings::default();
-    let settings = listener.route.settings("nats", &listener.brokers[0], &env);
-    assert_eq!((settings.relation, settings.delivery), (Relation::Auto, DeliveryMode::Continue));
-    assert!(settings.producer_spans && !settings.consumer_spans);
-    assert_eq!((settings.server_address.as_str(), settings.server_port), ("127.0.0.1", 4222));
+    assert_eq!(listener.route.relation, Some(RelationWord::Auto));
+    let [first, second] = &config.routes[..] else { panic!("two routes") };
+    assert_eq!((first.listener.as_deref(), first.user.as_deref()), (Some("front"), Some("app")));
+    assert_eq!(first.destination.as_ref().unwrap().to_string(), "orders.{id}.>");
+    assert_eq!((first.options.off, second.options.off), (Some(true), None));
+    assert_eq!((&second.listener, &second.user, &second.destination), (&None, &None, &None));
 }
 
 #[test]
-fn an_error_names_the_key_what_was_found_and_what_is_allowed() {
-    let table = [
-        ("wrokers = 2", vec!["wrokers", "workers"]),
-        ("workers = \"two\"", vec!["workers", "string \"two\""]),
-        ("[[listener]]\nlisten = \"x\"\nbrokers = []", vec!["listener 1", "listen", "found `x`"]),
+fn an_unknown_key_is_an_error_that_names_the_nearest_and_the_line() {
+    const LISTENER: &str = "[[listener]]\nlisten = \"nats://h\"\nbrokers = [\"nats://b\"]\n";
+    for (text, expected) in [
+        ("wrokers = 2", "line 1, column 1: unknown key `wrokers`; did you mean `workers`?"),
+        ("[[listner]]\n", "line 1, column 3: unknown key `listner`; did you mean `listener`?"),
         (
-            "[[listener]]\nlisten = \"nats://h\"\nbrokers = [\"redis://h\"]",
-            vec!["listener 1", "brokers", "found `redis://h`"],
+            "[[route]]\n[[route]]\n relaton = \"link\"",
+            "line 3, column 2: unknown key `relaton` in [[route]] 2; did you mean `relation`?",
         ),
         (
-            "[[listener]]\nlisten = \"nats://h\"\nbrokers = []\nroute.relation = \"child\"",
-            vec!["child", "parent+link"],
+            &format!("{LISTENER}[listener.route]\ndelivry = \"keep\""),
+            "line 5, column 1: unknown key `delivry` in [[listener]] 1 route; \
+             did you mean `delivery`?",
         ),
-    ];
-    for (text, expected) in table {
+        (
+            "[[listener]]\nlistn = \"nats://h\"",
+            "line 2, column 1: unknown key `listn` in [[listener]] 1; did you mean `listen`?",
+        ),
+        (
+            &format!("{LISTENER}colour = 1"),
+            "line 4, column 1: unknown key `colour` in [[listener]] 1; \
+             known: name, listen, brokers, route",
+        ),
+        // What only a route of the file can say.
+        (
+            &format!("{LISTENER}[listener.route]\nuser = \"x\""),
+            "line 5, column 1: unknown key `user` in [[listener]] 1 route; known: ",
+        ),
+    ] {
         let error = Config::parse(text).unwrap_err();
-        for part in expected {
-            assert!(error.contains(part), "{part} in: {error}");
-        }
+        assert!(error.starts_with(expected), "{text}: {error}");
     }
 }
 
 #[test]
-fn a_listener_needs_a_broker_and_a_configuration_a_listener() {
+fn a_value_that_cannot_be_used_is_shown_with_what_is_allowed() {
+    const LISTENER: &str = "[[listener]]\nlisten = \"nats://h\"\nbrokers = [\"nats://b\"]\n";
+    for (text, expected) in [
+        ("workers = \"two\"", "line 1, column 11: workers: expected 1 to 256, found `two`"),
+        ("workers = 0", "workers: expected 1 to 256, found 0"),
+        ("workers = -1", "workers: expected 1 to 256, found -1"),
+        ("workers = 1.5", "workers: expected 1 to 256, found 1.5"),
+        ("allow_remote = 1", "allow_remote: expected true or false, found 1"),
+        ("[[listener]]\nlisten = \"x\"", "[[listener]] 1: listen: expected an address like"),
+        (
+            "[[listener]]\nbrokers = [\"redis://h\"]",
+            "line 2, column 11: [[listener]] 1: brokers: expected an address like",
+        ),
+        ("[[listener]]\nbrokers = []", "brokers: expected 1 to 64 of `nats://HOST:PORT`"),
+        ("[[listener]]\nlisten = \"nats://h\"", "[[listener]] 1: brokers: expected, not found"),
+        (
+            "[[route]]\nrelation = \"child\"",
+            "relation: expected `parent`, `link`, `parent+link`, `root`, `auto`, found `child`",
+        ),
+        ("[[route]]\nrelation = \"parents\"", "found `parents`; did you mean `parent`?"),
+        ("[[route]]\nscrub = [\"uid\"]", "found `uid`; did you mean `uuid`?"),
+        ("[[route]]\ndestination = \"a..b\"", "destination: expected tokens between dots"),
+        (
+            &format!("{LISTENER}name = \"front\"\n[[route]]\nlistener = \"frnt\""),
+            "listener: expected one of front, found `frnt`; did you mean `front`?",
+        ),
+        (
+            "[[route]]\ndestination_template = \"a\"\nscrub = [\"hex\"]",
+            "line 3, column 9: [[route]] 1: scrub: expected it without destination_template",
+        ),
+        ("route = 7", "route: expected [[route]] tables"),
+        ("workers = ", "line 1, column 11: "),
+    ] {
+        let error = Config::parse(text).unwrap_err();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn routes_are_bounded() {
+    let max = crate::routing::ROUTES_MAX;
+    assert!(Config::parse(&"[[route]]\n".repeat(max)).is_ok());
+    let error = Config::parse(&"[[route]]\n".repeat(max + 1)).unwrap_err();
+    assert!(error.contains(&format!("[[route]]: expected at most {max}, found")), "{error}");
+}
+
+#[test]
+fn a_listener_needs_a_broker_and_a_name_of_its_own_and_a_configuration_a_listener() {
     assert!(with(|_| {}).is_ok());
     assert!(with(|config| config.listeners.clear()).is_err());
     assert!(with(|config| config.listeners[0].brokers.clear()).is_err());
+    let twice = |config: &mut Config| config.listeners.push(config.listeners[0].clone());
+    assert!(with(twice).unwrap_err().to_string().contains("front"));
+    let free_ports = with(|config| {
+        (config.listeners[0].name, config.listeners[0].listen.port) = (None, 0);
+        twice(config);
+    });
+    assert!(free_ports.is_ok());
 }
 
 #[test]

@@ -95,10 +95,11 @@ fn start_gateway(
     export: &Export,
     broker: &Address,
 ) -> Result<Gateway, Failure> {
-    let route: RouteOptions = toml::from_str(ROUTE)
+    let route = RouteOptions::parse(ROUTE)
         .map_err(|error| Failure::new("the gateway refuses the demo's route").because(error))?;
     let listen = Address { host: "127.0.0.1".to_owned(), port: 0, ..broker.clone() };
-    let listener = ListenerConfig { listen, brokers: vec![broker.clone()], route };
+    let brokers = vec![broker.clone()];
+    let listener = ListenerConfig { name: None, listen, brokers, route };
     let config = Config { listeners: vec![listener], ..Config::default() };
     Gateway::start(&config, env, export.output())
         .map_err(|error| Failure::new("the gateway cannot start").because(error))

@@ -15,11 +15,15 @@
 //! Nothing is read of a session behind a TLS handshake, or behind bytes that are not the protocol:
 //! then both directions go on as they come.
 
+mod asked;
 mod awaited;
 mod broker;
 mod client;
 mod consumers;
 mod limits;
+mod policies;
+mod refusing;
+mod session_routes;
 mod shared;
 mod splice;
 mod state;
@@ -98,9 +102,6 @@ impl NatsRelay {
             }
         };
         self.state.forget_read();
-        if !call.tools.settle.is_empty() {
-            call.settle();
-        }
         if let Some(stop) = walk.stop {
             self.go_raw(from, stop, call);
         }
@@ -108,7 +109,7 @@ impl NatsRelay {
             return (walk.done, Fed::Unchanged);
         }
         splicer.finish(walk.done);
-        (walk.done, Fed::Rewritten)
+        (walk.done, if walk.full { Fed::Partly } else { Fed::Rewritten })
     }
 
     #[cold]
@@ -152,6 +153,7 @@ impl Relay for NatsRelay {
             return Fed::Rewritten;
         }
         let shared = Arc::clone(&self.shared);
+        self.state.routes.refresh(&shared);
         let mut call = Call { shared: &shared, tools, now };
         if held.is_empty() {
             let (done, fed) = self.relay(from, bytes, false, &mut call, out);
@@ -172,15 +174,14 @@ impl Relay for NatsRelay {
         out.append(self.held(from));
     }
 
-    fn close(&mut self, now: u64, tools: &mut Tools) {
-        let shared = Arc::clone(&self.shared);
-        let mut call = Call { shared: &shared, tools, now };
-        while let Some(publish) = self.state.awaited.pop() {
-            call.make_room();
-            call.tools.counters.publishes_unanswered.closed.add(1);
-            awaited::give_up(&publish, &mut call.tools.settle);
+    fn close(&mut self, _: u64, tools: &mut Tools) {
+        while let Some(waiting) = self.state.awaited.pop() {
+            tools.make_room();
+            let Tools { counters, settle, .. } = &mut *tools;
+            counters.publishes_unanswered.closed.add(1);
+            awaited::give_up(&waiting, settle);
         }
-        call.settle();
+        tools.settle_ended();
     }
 
     fn is_at_boundary(&self, from: Side) -> bool {

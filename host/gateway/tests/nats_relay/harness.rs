@@ -102,8 +102,9 @@ pub(crate) struct Bed {
     pub(crate) counters: Arc<Counters>,
     pub(crate) open_spans: Arc<OpenSpans>,
     pub(crate) resources: Resources,
-    runtime: Runtime,
-    shared: Arc<NatsShared>,
+    pub(crate) runtime: Runtime,
+    pub(crate) shared: Arc<NatsShared>,
+    pub(crate) services: Arc<Services>,
     recorder: Arc<Recorder>,
 }
 
@@ -153,10 +154,12 @@ impl Bed {
         let route = runtime.open_route(options.settings).expect("the route opens");
         let resources = Resources::new(None, &[], RESOURCES_MAX, Arc::clone(&counters));
         let services = Arc::new(Services::new(resources.clone(), None));
-        let shared = Arc::new(NatsShared::new(&runtime, route, services, options.header_case));
+        let shared =
+            Arc::new(NatsShared::new(&runtime, route, Arc::clone(&services), options.header_case));
         let age = Duration::from_secs(3600);
         let open_spans = OpenSpans::new(options.open_spans_max, age, Arc::clone(&counters));
-        Self { counters, open_spans: Arc::new(open_spans), resources, runtime, shared, recorder }
+        let open_spans = Arc::new(open_spans);
+        Self { counters, open_spans, resources, runtime, shared, services, recorder }
     }
 
     /// A session on a thread of its own.
@@ -168,6 +171,7 @@ impl Bed {
             to_broker: Vec::new(),
             to_client: Vec::new(),
             unchanged: true,
+            writes: 0,
         }
     }
 
@@ -204,6 +208,8 @@ pub(crate) struct Session {
     pub(crate) to_client: Vec<u8>,
     /// Every read so far went on as it came.
     pub(crate) unchanged: bool,
+    /// Writes so far.
+    pub(crate) writes: usize,
 }
 
 impl Session {
@@ -217,19 +223,32 @@ impl Session {
         self.feed(Side::Broker, bytes.as_ref());
     }
 
+    /// One read, and what a session does behind its write.
     pub(crate) fn feed(&mut self, from: Side, bytes: &[u8]) {
-        let mut out = Vec::new();
-        let fed = self.relay.feed(from, bytes, self.now, &mut self.tools, &mut out);
-        match fed {
-            Fed::Unchanged => {
+        self.feed_only(from, bytes);
+        self.tools.settle_ended();
+    }
+
+    /// One read; the spans that it ends are not handed to the component yet.
+    pub(crate) fn feed_only(&mut self, from: Side, bytes: &[u8]) {
+        let mut bytes = bytes;
+        loop {
+            let mut out = Vec::new();
+            let fed = self.relay.feed(from, bytes, self.now, &mut self.tools, &mut out);
+            if fed == Fed::Unchanged {
                 assert!(out.is_empty(), "nothing is written of what is unchanged");
                 out.extend_from_slice(bytes);
             }
-            Fed::Rewritten => self.unchanged = false,
+            self.unchanged &= fed == Fed::Unchanged;
+            self.other_end(from).extend_from_slice(&out);
+            self.writes += 1;
+            assert!(self.tools.publish.is_empty() && self.tools.deliver.is_empty());
+            if fed != Fed::Partly {
+                return;
+            }
+            assert!(!self.relay.is_at_boundary(from), "more is held");
+            bytes = b"";
         }
-        self.other_end(from).extend_from_slice(&out);
-        assert!(self.tools.publish.is_empty() && self.tools.deliver.is_empty());
-        assert!(self.tools.settle.is_empty());
     }
 
     /// The session ends.

@@ -166,6 +166,30 @@ fn an_acknowledgement_on_another_connection_settles_as_well() {
 }
 
 #[test]
+fn every_spelling_of_the_subject_is_known_and_a_double_acknowledgement_is_one() {
+    let subjects = [
+        "ORDERS.billing.1.7.1.1700000000000000000",
+        "ORDERS.billing.1.7.1.1700000000000000000.0",
+        "_.account.ORDERS.billing.1.7.1.1700000000000000000.0",
+        "hub.account.ORDERS.billing.1.7.1.1700000000000000000.0.random",
+    ];
+    for subject in subjects.map(|subject| format!("$JS.ACK.{subject}")) {
+        let bed = Bed::new(1);
+        let mut session = bed.connected();
+        session.broker(deliver("orders.new", &subject, None, "x"));
+        // Whoever asks for an answer gets an empty one.
+        let sent = publish(&subject, REPLY, None, "+ACK");
+        session.client(&sent);
+        assert_eq!(session.take_to_broker(), sent);
+        session.broker(deliver(REPLY, "", None, ""));
+        let span = bed.only_span();
+        assert_eq!(span.outcome(), Some("ack"), "{subject}");
+        assert_eq!(span.get("messaging.nats.sequence"), Some("7"), "{subject}");
+        assert_eq!(bed.counters.settle_unmatched.get(), 0);
+    }
+}
+
+#[test]
 fn unknown_acknowledgements_are_counted_and_go_on() {
     let bed = Bed::new(1);
     let mut session = bed.connected();

@@ -49,6 +49,11 @@ impl<R: Record> Batch<R> {
         Self { limits: *limits, ..Self::default() }
     }
 
+    pub(crate) fn is_full(&self) -> bool {
+        self.added >= self.limits.batch_messages_max
+            || self.space.arena.len() >= self.limits.batch_bytes_max
+    }
+
     pub(crate) fn clear(&mut self) {
         let space = &mut self.space;
         for bytes in [&mut space.arena, &mut space.attributes] {
@@ -72,13 +77,11 @@ impl<R: Record> Batch<R> {
         id: &[u8],
         body: &'b [u8],
     ) -> Parts<'b> {
-        let index = self.added;
+        let (index, kept) = (self.added, !self.is_full());
         self.added += 1;
         let space = &mut self.space;
         space.attributes.clear();
-        // Neither bound can be passed and then met again, so what is kept has no holes.
-        let kept = index < self.limits.batch_messages_max
-            && space.arena.len() < self.limits.batch_bytes_max;
+        // No bound can be passed and then met again, so what is kept has no holes.
         let record = if kept {
             self.records.push(record);
             self.resources.push(resource);

@@ -1,6 +1,7 @@
 //! One JSON value, read only when somebody asks.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::decimal;
 
@@ -16,6 +17,15 @@ impl<'a> Value<'a> {
     /// The value as it is written, quotes included.
     pub const fn raw(self) -> &'a [u8] {
         self.0
+    }
+
+    /// Where the value lies in the text that it was found in.
+    ///
+    /// An empty range at the start for another text.
+    pub fn range_in(self, text: &[u8]) -> Range<usize> {
+        let start = (self.0.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
+        let end = start.saturating_add(self.0.len());
+        if end <= text.len() { start..end } else { 0..0 }
     }
 
     /// The value, if it is `true` or `false`.
@@ -145,6 +155,16 @@ mod tests {
         assert_eq!(Value::new(b"\"1\"").as_u64(), None);
         assert_eq!(Value::new(b"true").as_bool(), Some(true));
         assert_eq!(Value::new(b"\"true\"").as_bool(), None);
+    }
+
+    #[test]
+    fn a_value_knows_where_it_lies() {
+        let text = br#"{"a":[1,2],"b":[1,2]}"#;
+        let [b] = super::super::find(text, [b"b"]).unwrap();
+        assert_eq!(b.unwrap().range_in(text), 15..20);
+        let copy = text.to_vec();
+        assert_eq!(b.unwrap().range_in(&copy), 0..0);
+        assert_eq!(b.unwrap().range_in(&text[16..]), 0..0);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! memory    allocates without end        run       answers a span run that is none
 //! stack     recurses without end         tail      answers bytes that belong to no message
 //! slow      works for a while            pointer   answers a list outside its memory
+//!                                        open      answers a span that stays open
 //! refuse    (a route) refuses the settings
 //! ```
 //!
@@ -105,6 +106,10 @@ fn answer<'a>(words: impl Iterator<Item = &'a [u8]>) -> Answer {
                 answer.bytes.extend_from_slice(&[0x12, 0xff, 1, 2]);
                 answer.spans += 4;
                 verdict.spans = 4;
+            }
+            b"open" => {
+                answer.bytes.push(0);
+                verdict.open = 1;
             }
             b"tail" => answer.bytes.push(0),
             b"pointer" => {

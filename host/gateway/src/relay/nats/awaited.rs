@@ -23,21 +23,37 @@ use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement};
 use spanbridge_wire::nats::Status;
 use spanbridge_wire::nats::jetstream::PublishAnswer;
 
-use super::limits::{AWAITED_AGE_MAX, AWAITED_BYTES_MAX, AWAITED_MAX, DETAIL_BYTES_MAX};
+use super::limits::{
+    AGED_PER_READ_MAX, AWAITED_AGE_MAX, AWAITED_BYTES_MAX, AWAITED_MAX, DETAIL_BYTES_MAX,
+};
+use super::refusing::Destination;
 use crate::measure::{Measured, Measures, exemplar_of};
-use crate::open_spans::{Aged, Weigh, has_room};
+use crate::open_spans::{Aged, Weigh};
 
 /// The status of a request that nobody listens to.
 const NO_RESPONDERS: u16 = 503;
 
+/// JetStream's error for a message that is larger than its stream takes.
+const TOO_LARGE_FOR_STREAM: u64 = 10_054;
+
 /// A publish that waits. Its answer is counted and timed whether it has a span or not.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    /// `None`: it was not sampled.
+    /// `None`: it is not sampled.
     pub(super) span: Option<OpenSpan>,
     /// When it was handed on, in nanoseconds since the Unix epoch.
     pub(super) start: u64,
-    pub(super) measures: Arc<Measures>,
+    /// Where it went, if it carries our context.
+    pub(super) injected: Option<Destination>,
+    /// `None`: nobody measures.
+    pub(super) measures: Option<Arc<Measures>>,
+}
+
+impl Waiting {
+    /// Nothing comes of its answer.
+    pub(super) fn is_idle(&self) -> bool {
+        self.span.is_none() && self.injected.is_none() && self.measures.is_none()
+    }
 }
 
 impl Weigh for Waiting {
@@ -59,7 +75,11 @@ pub(super) enum Answer<'a> {
 
 /// Publishes by reply subject. The spans of a session end with it.
 #[derive(Debug, Default)]
-pub(super) struct Awaited(Aged<Waiting>);
+pub(super) struct Awaited {
+    waiting: Aged<Waiting>,
+    /// When the last read was handled, and how many were given up for their age with it.
+    aged: (u64, usize),
+}
 
 impl Awaited {
     /// A publish is handed on. One that waits on the same subject gets no answer any more, nor do
@@ -67,50 +87,65 @@ impl Awaited {
     pub(super) fn insert(
         &mut self,
         reply: &[u8],
-        publish: Waiting,
+        waiting: Waiting,
         now: u64,
         counters: &Counters,
         settle: &mut SettleBatch,
     ) {
         let unanswered = &counters.publishes_unanswered;
-        if let Some(former) = self.0.insert(reply, publish, now) {
+        if let Some(former) = self.waiting.insert(reply, waiting, now) {
             unanswered.count.add(1);
             give_up(&former, settle);
         }
-        // Whatever is left over when the batch is full goes with the next publish.
-        while has_room(settle) {
-            let aged =
-                self.0.oldest_time().is_some_and(|at| now.saturating_sub(at) > AWAITED_AGE_MAX);
+        if self.aged.0 != now {
+            self.aged = (now, 0);
+        }
+        loop {
+            // Those that are left over go with the next read's publishes.
+            let aged = self.aged.1 < AGED_PER_READ_MAX
+                && settle.len() < AGED_PER_READ_MAX
+                && self
+                    .waiting
+                    .oldest_time()
+                    .is_some_and(|at| now.saturating_sub(at) > AWAITED_AGE_MAX);
             let counter = if aged {
                 &unanswered.age
-            } else if self.0.len() > AWAITED_MAX {
+            } else if self.waiting.len() > AWAITED_MAX {
                 &unanswered.count
-            } else if self.0.bytes() > AWAITED_BYTES_MAX {
+            } else if self.waiting.bytes() > AWAITED_BYTES_MAX {
                 &unanswered.bytes
             } else {
                 return;
             };
-            let Some((_, publish)) = self.0.pop_oldest() else { return };
+            let Some((_, waiting)) = self.waiting.pop_oldest() else { return };
+            self.aged.1 += usize::from(aged);
             counter.add(1);
-            give_up(&publish, settle);
+            give_up(&waiting, settle);
         }
     }
 
     /// Answers whether a publish waits for a message on this subject.
     pub(super) fn contains(&self, subject: &[u8]) -> bool {
         // Most sessions wait for nothing most of the time.
-        !self.0.is_empty() && self.0.contains(subject)
+        !self.waiting.is_empty() && self.waiting.contains(subject)
     }
 
-    /// The answer is there.
+    /// The answer is there. If it is a refusal for the size, and we made the message larger,
+    /// answers where it went.
     pub(super) fn answer(
         &mut self,
         subject: &[u8],
         answer: Answer<'_>,
         now: u64,
         settle: &mut SettleBatch,
-    ) {
-        let Some(Waiting { span, start, measures }) = self.0.remove(subject) else { return };
+    ) -> Option<Destination> {
+        let Waiting { span, start, injected, measures } = self.waiting.remove(subject)?;
+        let refused = match answer {
+            Answer::Stream(PublishAnswer::Refused { err_code, .. }) => {
+                injected.filter(|_| err_code == Some(TOO_LARGE_FOR_STREAM))
+            }
+            _ => None,
+        };
         let (outcome, end, detail) = match answer {
             Answer::Status(status) if status.code == NO_RESPONDERS => {
                 (Outcome::Returned, now, Cow::Borrowed(status.description))
@@ -125,25 +160,30 @@ impl Awaited {
             }
             Answer::Responder => (Outcome::Confirmed, start, Cow::default()),
         };
-        let duration = now.saturating_sub(start);
-        let measured = Measured { duration, span: exemplar_of(span.as_ref()), now };
-        let is_timed = !matches!(answer, Answer::Responder);
-        measures.answered(outcome, is_timed.then_some(&measured));
+        if let Some(measures) = measures {
+            let duration = now.saturating_sub(start);
+            let measured = Measured { duration, span: exemplar_of(span.as_ref()), now };
+            let is_timed = !matches!(answer, Answer::Responder);
+            measures.answered(outcome, is_timed.then_some(&measured));
+        }
         if let Some(span) = span {
             settle.add(&span, &Settlement { detail: &detail, ..Settlement::new(outcome, end) });
         }
+        refused
     }
 
     /// Takes the oldest publish out: the session is over.
     pub(super) fn pop(&mut self) -> Option<Waiting> {
-        self.0.pop_oldest().map(|(_, publish)| publish)
+        self.waiting.pop_oldest().map(|(_, waiting)| waiting)
     }
 }
 
 /// Ends a publish that gets no answer.
-pub(super) fn give_up(publish: &Waiting, settle: &mut SettleBatch) {
-    publish.measures.unanswered();
-    if let Some(span) = &publish.span {
+pub(super) fn give_up(waiting: &Waiting, settle: &mut SettleBatch) {
+    if let Some(measures) = &waiting.measures {
+        measures.unanswered();
+    }
+    if let Some(span) = &waiting.span {
         settle.add(span, &Settlement::new(Outcome::Unanswered, span.start));
     }
 }

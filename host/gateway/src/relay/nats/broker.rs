@@ -3,6 +3,7 @@
 //! | message | what becomes of it |
 //! |---|---|
 //! | its reply subject is `$JS.ACK.>` | a process span, open until it is settled |
+//! | its subject is one that a question about a consumer waits on | read |
 //! | its subject is one that a publish waits on | read, as the end of the publish span |
 //! | it has a status, or a subject of JetStream, the system or `_INBOX.>` | nothing |
 //! | any other | a process span without length: nothing on the wire says when work ends |
@@ -10,25 +11,26 @@
 //! A responder's answer on a subject outside of `_INBOX.>` ends the publish and is a message like
 //! any other, because its publisher's side is one as well.
 //!
-//! A consumer that acknowledges everything up to a message, or nothing at all (an ordered one), is
-//! not told from one that acknowledges each, because deliveries do not say it: those that it says
-//! nothing about grow old and end as `abandoned`.
+//! A consumer that acknowledges nothing (an ordered one) gets the reply subject as well. Where its
+//! description has passed by ([`policies`](super::policies)) its deliveries have no length; else
+//! they grow old and end as `abandoned`.
 
 use spanbridge::{Attribute, Delivery, MessageBits, SpanContext, Verdict, VerdictBits};
 use spanbridge_wire::Step;
-use spanbridge_wire::nats::jetstream::{AckSubject, PublishAnswer};
+use spanbridge_wire::nats::jetstream::{AckPolicy, AckSubject, PublishAnswer};
 use spanbridge_wire::nats::{self, BrokerDecoder, BrokerFrame, ControlSubject, Error, Message};
 
 use super::awaited::Answer;
 use super::client::MESSAGE_ID;
-use super::consumers::Asked;
-use super::limits::ANSWER_BYTES_MAX;
-use super::splice::{Marked, Skipped, Splicer};
-use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers};
+use super::limits::{ANSWER_BYTES_MAX, CONSUMER_ANSWER_BYTES_MAX};
+use super::splice::{Marked, Splicer};
+use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers, add_template};
 use super::subscriptions::Audience;
 use crate::measure::Measured;
-use crate::open_spans::make_room;
 use crate::relay::Tools;
+
+/// What INFO says of the addresses of a cluster in place of them.
+const NO_ADDRESSES: &[u8] = b"[]";
 
 impl State {
     /// Reads what a broker sent, up to the last whole head.
@@ -41,6 +43,10 @@ impl State {
         let mut at = 0;
         loop {
             let rest = input.get(at..).unwrap_or_default();
+            let between = !rest.is_empty() && decoder.payload_left().is_none();
+            if between && call.tools.deliver.is_full() {
+                return Walk::full(at);
+            }
             let start = *decoder;
             let (frame, head) = match decoder.next(rest) {
                 Ok(Step::Frame { frame, len }) => (frame, len),
@@ -52,7 +58,8 @@ impl State {
                     self.read_delivery(decoder, rest, at, &delivery, call)
                 }
                 BrokerFrame::Info(json) => {
-                    self.info(json.of(rest));
+                    let json_at = at + json.start() as usize;
+                    self.info(json.of(rest), json_at, &call.tools.counters);
                     if self.tls_follows {
                         return Walk::stopped(input, Stop::Tls);
                     }
@@ -61,8 +68,11 @@ impl State {
                 BrokerFrame::Payload(_)
                 | BrokerFrame::Ping
                 | BrokerFrame::Pong
-                | BrokerFrame::Ok
-                | BrokerFrame::Err(_) => Ok(PAYLOAD_PASSES),
+                | BrokerFrame::Ok => Ok(PAYLOAD_PASSES),
+                BrokerFrame::Err(text) => {
+                    self.error(text.of(rest), call);
+                    Ok(PAYLOAD_PASSES)
+                }
             };
             match payload {
                 Ok(Step::Frame { len, .. }) => at += head + len,
@@ -107,8 +117,16 @@ impl State {
                 }
             };
             is_message = matches!(answer, Answer::Responder);
-            call.make_room();
-            self.awaited.answer(subject, answer, call.now, &mut call.tools.settle);
+            let refusing = self.awaited.answer(subject, answer, call.now, &mut call.tools.settle);
+            if let Some(destination) = refusing {
+                call.size_refused(destination);
+            }
+        }
+        if self.asked.contains(subject) {
+            match self.read_description(decoder, rest, delivery, call)? {
+                Step::Need => return Ok(Step::Need),
+                read => payload = read,
+            }
         }
         if is_message && ControlSubject::of(subject).is_none() {
             self.mark_core_delivery(rest, at, delivery, block, call);
@@ -119,7 +137,34 @@ impl State {
         Ok(payload)
     }
 
-    /// A message of a stream: it will be settled, so its span stays open.
+    /// The answer to a question about a consumer.
+    fn read_description(
+        &mut self,
+        decoder: &mut BrokerDecoder,
+        rest: &[u8],
+        delivery: &nats::Delivery,
+        call: &Call<'_>,
+    ) -> Result<Step<()>, Error> {
+        let message = &delivery.message;
+        let (mut read, mut description) = (PAYLOAD_PASSES, None);
+        if message.payload_len > CONSUMER_ANSWER_BYTES_MAX {
+            call.tools.counters.consumer_answers_unread.bytes.add(1);
+        } else if message.header_seen() {
+            let body = rest.get(message.head_len()..).unwrap_or_default();
+            let Step::Frame { frame: payload, len } = decoder.payload(body)? else {
+                return Ok(Step::Need);
+            };
+            read = Step::Frame { frame: (), len };
+            description = Some(payload.of(body));
+        }
+        self.asked.answered(message.subject.of(rest));
+        if let Some(description) = description {
+            self.learn(description, call);
+        }
+        Ok(read)
+    }
+
+    /// A message of a stream: its span stays open, if it is to be settled.
     fn mark_stream_delivery(
         &mut self,
         rest: &[u8],
@@ -129,47 +174,65 @@ impl State {
         ack: &AckSubject<'_>,
         call: &mut Call<'_>,
     ) {
-        call.make_room();
-        let range = self.push_key(ack);
+        let mut range = self.push_key(ack);
         let key = &self.keys[range.clone()];
-        let asked = self.consumers.deliver(Self::consumer_of(key), call.now);
-        let Asked { requested, unsettled, is_first } = asked;
-        let measures = &call.shared.measures;
-        if is_first {
-            let duration = call.now.saturating_sub(requested);
+        let (name, policies) = (Self::consumer_of(key), &call.shared.policies);
+        let consumer = self.consumers.deliver(name, call.now, policies);
+        let subject = message.subject.of(rest);
+        let choice = self.routes.choose(subject);
+        let traced = self.routes.get(choice);
+        let Tools { deliver, settle, open_spans, counters, template, .. } = &mut *call.tools;
+        let template = traced.template(subject, template);
+        let is_readable = !matches!(block, Block::Unreadable);
+        let measures = is_readable.then(|| traced.measures(template)).flatten();
+        if let Some(measures) = measures.as_ref().filter(|_| consumer.is_first_answer()) {
+            let duration = call.now.saturating_sub(consumer.requested);
             let (span, now) = (SpanContext::default(), call.now);
             measures.received(&Measured { duration, span, now });
         }
-        let Tools { deliver, settle, open_spans, counters, .. } = &mut *call.tools;
-        let previous = open_spans.begin(key, &unsettled, measures, call.now, settle);
-        if matches!(block, Block::Unreadable) {
+        let (mut bits, mut previous) = (self.header_bits(), SpanContext::default());
+        if consumer.policy == Some(AckPolicy::None) {
+            range = 0..0;
+            bits |= MessageBits::UNSEEN;
+        } else {
+            if consumer.policy == Some(AckPolicy::All) {
+                policies.delivered(name, ack.stream_sequence, ack.stored_unix_ns, counters);
+            }
+            let (unsettled, measures) = (&consumer.unsettled, measures.as_ref());
+            previous = open_spans.begin(key, unsettled, measures, call.now, settle);
+        }
+        if !is_readable {
             return counters.messages_unreadable.add(1);
         }
+        // Known all the same, so that its settlement is not a stranger's.
+        let Some(route) = traced.route else { return };
         let headers = block.headers();
         let mut parts = deliver.add(&Delivery {
-            route: call.shared.route,
-            bits: self.header_bits(),
-            resource: self.resource,
-            destination: message.subject.of(rest),
+            route,
+            bits,
+            resource: traced.consumer.unwrap_or(self.resource),
+            destination: subject,
             id: headers.and_then(|headers| headers.find(MESSAGE_ID)).unwrap_or_default(),
             body: b"",
             body_size: message.payload_len.into(),
             attempt: u32::try_from(ack.delivered).unwrap_or(u32::MAX),
             // Without this one.
-            prefetched: unsettled.count().saturating_sub(1),
+            prefetched: consumer.unsettled.count().saturating_sub(1),
             start: call.now,
-            requested,
+            requested: consumer.requested,
             published: ack.stored_unix_ns,
             previous,
         });
-        add_headers(&mut parts, headers, &call.shared.fields);
+        add_headers(&mut parts, headers, &traced.fields);
+        add_template(&mut parts, template);
         parts.text_attribute(Attribute::ConsumerGroup, ack.consumer);
         parts.text_attribute(Attribute::NatsStream, ack.stream);
         if let Ok(sequence) = i64::try_from(ack.stream_sequence) {
             parts.int_attribute(Attribute::NatsSequence, sequence);
         }
         let (index, is_first) = (parts.index(), ack.delivered <= 1);
-        self.marked.push(Marked { at, message: *message, index, key: range, is_first });
+        let message = *message;
+        self.marked.push(Marked { at, message, index, choice, key: range, measures, is_first });
     }
 
     /// A message that nobody settles: its span has no length.
@@ -187,13 +250,19 @@ impl State {
             return call.tools.counters.messages_unreadable.add(1);
         }
         let message = &delivery.message;
+        let subject = message.subject.of(rest);
+        let choice = self.routes.choose(subject);
+        let traced = self.routes.get(choice);
+        let Some(route) = traced.route else { return };
         let headers = block.headers();
         let fan_out = audience == Audience::Everybody;
-        let mut parts = call.tools.deliver.add(&Delivery {
-            route: call.shared.route,
+        let Tools { deliver, template, .. } = &mut *call.tools;
+        let template = traced.template(subject, template);
+        let mut parts = deliver.add(&Delivery {
+            route,
             bits: if fan_out { bits | MessageBits::FAN_OUT } else { bits },
-            resource: self.resource,
-            destination: message.subject.of(rest),
+            resource: traced.consumer.unwrap_or(self.resource),
+            destination: subject,
             id: headers.and_then(|headers| headers.find(MESSAGE_ID)).unwrap_or_default(),
             body: b"",
             body_size: message.payload_len.into(),
@@ -204,45 +273,52 @@ impl State {
             published: 0,
             previous: SpanContext::default(),
         });
-        add_headers(&mut parts, headers, &call.shared.fields);
+        add_headers(&mut parts, headers, &traced.fields);
+        add_template(&mut parts, template);
         if let Audience::Group(group) = audience {
             parts.text_attribute(Attribute::ConsumerGroup, group);
         }
-        let index = parts.index();
-        self.marked.push(Marked { at, message: *message, index, key: 0..0, is_first: true });
+        let (index, measures) = (parts.index(), traced.measures(template));
+        let (message, key, is_first) = (*message, 0..0, true);
+        self.marked.push(Marked { at, message, index, choice, key, measures, is_first });
     }
 
     /// Asks the component about the deliveries of a read, and changes them.
     pub(super) fn hand_on_deliveries(&mut self, splicer: &mut Splicer<'_>, call: &mut Call<'_>) {
+        let mut hidden = std::mem::take(&mut self.hidden).into_iter().peekable();
         if self.marked.is_empty() {
-            return;
+            return hidden.for_each(|range| splicer.replace(range, NO_ADDRESSES));
         }
         let now = call.now;
         let Tools { tracer, deliver, settle, open_spans, counters, .. } = &mut *call.tools;
         counters.messages_seen.delivered.add(self.marked.len() as u64);
-        let measures = &call.shared.measures;
-        measures.consumed(self.marked.len() as u64);
         let answer = tracer.deliver(deliver);
         for marked in &self.marked {
-            if marked.is_first
-                && let Some(wait) = wait(&answer.verdict(marked.index), now)
-            {
-                measures.waited(&wait);
+            while let Some(range) = hidden.next_if(|range| range.start < marked.at) {
+                splicer.replace(range, NO_ADDRESSES);
+            }
+            if let Some(measures) = &marked.measures {
+                measures.consumed(1);
+                if marked.is_first
+                    && let Some(wait) = wait(&answer.verdict(marked.index), now)
+                {
+                    measures.waited(&wait);
+                }
             }
             // A client sets no limit to what it takes.
-            match splicer.edit(marked, answer.edits(marked.index), u64::MAX, call.shared) {
-                Ok(()) => {}
-                Err(Skipped::TooLarge | Skipped::Refused) => {
-                    counters.injections_skipped.refused.add(1);
-                }
+            let names = &self.routes.get(marked.choice).names;
+            let (edits, limits) = (answer.edits(marked.index), &call.shared.limits);
+            match splicer.edit(marked, edits, u64::MAX, names, limits) {
+                Ok(_) => {}
+                Err(_) => counters.injections_skipped.refused.add(1),
             }
             if !marked.key.is_empty()
                 && let Some(span) = answer.open(marked.index)
             {
-                make_room(tracer, settle);
                 open_spans.attach(&self.keys[marked.key.clone()], span, now, settle);
             }
         }
+        hidden.for_each(|range| splicer.replace(range, NO_ADDRESSES));
         deliver.clear();
     }
 }

@@ -5,23 +5,23 @@
 //! | ordinary | a publish span; a context, if it has none |
 //! | `$JS.ACK.>` | read, as the end of a process span |
 //! | `$JS.API.CONSUMER.MSG.NEXT.>` | read, as a pull |
+//! | `$JS.API.CONSUMER.CREATE.>`, `.INFO.>` | its answer is read: what the consumer acknowledges |
 //! | others of JetStream and the system, `_INBOX.>` | nothing |
 //!
 //! A payload is read where it settles a delivery, and streams through everywhere else.
 
-use std::sync::Arc;
-
+use spanbridge::metrics::Counters;
 use spanbridge::{Publish, SpanContext, Verdict};
 use spanbridge_wire::Step;
-use spanbridge_wire::nats::jetstream::PullSubject;
+use spanbridge_wire::nats::jetstream::{ConsumerRequest, PullSubject};
 use spanbridge_wire::nats::{ClientDecoder, ClientFrame, ControlSubject, Error, Message};
 use tracing::warn;
 
 use super::awaited::Waiting;
 use super::limits::ACK_BYTES_MAX;
+use super::shared::NatsShared;
 use super::splice::{Marked, Skipped, Splicer};
-use super::state::{Block, Call, PAYLOAD_PASSES, State, Walk, add_headers};
-use crate::open_spans::make_room;
+use super::state::{Block, Call, PAYLOAD_PASSES, State, Walk, add_headers, add_template};
 use crate::relay::Tools;
 
 /// The header by which a stream knows a message again.
@@ -38,6 +38,10 @@ impl State {
         let mut at = 0;
         loop {
             let rest = input.get(at..).unwrap_or_default();
+            let between = !rest.is_empty() && decoder.payload_left().is_none();
+            if between && call.tools.publish.is_full() {
+                return Walk::full(at);
+            }
             let start = *decoder;
             let (frame, head) = match decoder.next(rest) {
                 Ok(Step::Frame { frame, len }) => (frame, len),
@@ -110,6 +114,9 @@ impl State {
             Some(ControlSubject::JetStreamApi) => {
                 if let Some(pull) = PullSubject::parse(subject) {
                     self.pull(&pull, call.now);
+                } else if let Some(request) = ConsumerRequest::parse(subject) {
+                    let reply = message.reply.map(|reply| reply.of(rest)).unwrap_or_default();
+                    self.ask(&request, reply, call);
                 }
             }
             Some(_) => {}
@@ -125,14 +132,20 @@ impl State {
         if block.has_status() {
             return;
         }
+        let subject = message.subject.of(rest);
+        let choice = self.routes.choose(subject);
+        let traced = self.routes.get(choice);
+        let Some(route) = traced.route else { return };
         let headers = block.headers();
         // Whoever names a subject for the answer is told by it how the publish ended.
         let end = if message.reply.is_some() { 0 } else { call.now };
-        let mut parts = call.tools.publish.add(&Publish {
-            route: call.shared.route,
+        let Tools { publish, template, .. } = &mut *call.tools;
+        let template = traced.template(subject, template);
+        let mut parts = publish.add(&Publish {
+            route,
             bits: self.header_bits(),
-            resource: self.resource,
-            destination: message.subject.of(rest),
+            resource: traced.producer.unwrap_or(self.resource),
+            destination: subject,
             id: headers.and_then(|headers| headers.find(MESSAGE_ID)).unwrap_or_default(),
             body: b"",
             body_size: message.payload_len.into(),
@@ -140,9 +153,11 @@ impl State {
             end,
             parent: SpanContext::default(),
         });
-        add_headers(&mut parts, headers, &call.shared.fields);
-        let index = parts.index();
-        self.marked.push(Marked { at, message: *message, index, key: 0..0, is_first: true });
+        add_headers(&mut parts, headers, &traced.fields);
+        add_template(&mut parts, template);
+        let (index, measures) = (parts.index(), traced.measures(template));
+        let (message, key, is_first) = (*message, 0..0, true);
+        self.marked.push(Marked { at, message, index, choice, key, measures, is_first });
     }
 
     /// Asks the component about the publishes of a read, and changes them.
@@ -156,37 +171,65 @@ impl State {
         if !self.has_headers() {
             counters.injections_skipped.no_headers.add(self.marked.len() as u64);
         }
+        let refusing = &call.shared.refusing;
         let answer = tracer.publish(publish);
         for marked in &self.marked {
-            match splicer.edit(marked, answer.edits(marked.index), self.size_max, call.shared) {
-                Ok(()) => {}
+            let (edits, bytes) = (answer.edits(marked.index), splicer.bytes_of(marked));
+            let subject = marked.message.subject.of(bytes);
+            let (names, limits) = (&self.routes.get(marked.choice).names, &call.shared.limits);
+            let edited = if !edits.is_empty() && refusing.contains(subject, now) {
+                Err(Skipped::SizeRefused)
+            } else {
+                splicer.edit(marked, edits, self.size_max, names, limits)
+            };
+            let injected = match edited {
+                Ok(size) => size.map(|size| (size, refusing.destination(subject))),
                 Err(skipped) => {
-                    let injections = &counters.injections_skipped;
-                    let (counter, reason) = match skipped {
-                        Skipped::TooLarge => (&injections.max_payload, "max_payload"),
-                        Skipped::Refused => (&injections.refused, "refused"),
-                    };
-                    counter.add(1);
-                    if call.shared.may_log(now) {
-                        let Verdict { trace_hi, trace_lo, span_id, .. } =
-                            answer.verdict(marked.index);
-                        let trace_id = format_args!("{trace_hi:016x}{trace_lo:016x}");
-                        let span_id = format_args!("{span_id:016x}");
-                        warn!(%trace_id, %span_id, reason, "message goes on without its context");
-                    }
+                    let verdict = answer.verdict(marked.index);
+                    goes_on_without(skipped, &verdict, now, call.shared, counters);
+                    None
                 }
+            };
+            if let Some(largest) = injected.filter(|(size, _)| *size > self.largest_injected()) {
+                self.largest = Some(largest);
             }
-            let measures = &call.shared.measures;
+            let measures = marked.measures.clone();
             let Some(reply) = marked.message.reply else {
-                measures.handed_on();
+                if let Some(measures) = measures {
+                    measures.handed_on();
+                }
                 continue;
             };
-            let reply = reply.of(splicer.bytes_of(marked));
-            let (span, measures) = (answer.open(marked.index), Arc::clone(measures));
-            make_room(tracer, settle);
-            let publish = Waiting { span, start: now, measures };
-            self.awaited.insert(reply, publish, now, counters, settle);
+            let injected = injected.map(|(_, destination)| destination);
+            let waiting =
+                Waiting { span: answer.open(marked.index), start: now, injected, measures };
+            if !waiting.is_idle() {
+                self.awaited.insert(reply.of(bytes), waiting, now, counters, settle);
+            }
         }
         publish.clear();
+    }
+}
+
+/// A publish gets no context, for a reason that is the message's own.
+fn goes_on_without(
+    skipped: Skipped,
+    verdict: &Verdict,
+    now: u64,
+    shared: &NatsShared,
+    counters: &Counters,
+) {
+    let injections = &counters.injections_skipped;
+    let (counter, reason) = match skipped {
+        Skipped::TooLarge => (&injections.max_payload, "max_payload"),
+        Skipped::SizeRefused => (&injections.size_refused, "size_refused"),
+        Skipped::Refused => (&injections.refused, "refused"),
+    };
+    counter.add(1);
+    if shared.may_log(now) {
+        let Verdict { trace_hi, trace_lo, span_id, .. } = verdict;
+        let trace_id = format_args!("{trace_hi:016x}{trace_lo:016x}");
+        let span_id = format_args!("{span_id:016x}");
+        warn!(%trace_id, %span_id, reason, "message goes on without its context");
     }
 }

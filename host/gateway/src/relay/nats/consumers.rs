@@ -4,18 +4,25 @@
 //! A delivery is taken to answer the consumer's latest request, so the time it was waited for is
 //! never overstated where requests overlap.
 
+use spanbridge_wire::nats::jetstream::AckPolicy;
+
 use super::limits::CONSUMERS_MAX;
+use super::policies::Policies;
 use crate::open_spans::{Aged, Unsettled, Weigh};
 
 /// One consumer.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Consumer {
     /// When the session last asked for messages; 0: it never did.
     pub(super) requested: u64,
-    /// A message has come since.
+    /// A message has come since, before this one.
     answered: bool,
     /// What was delivered to this session and is not settled.
     pub(super) unsettled: Unsettled,
+    /// What it acknowledges; `None`: each message, as far as is known.
+    pub(super) policy: Option<AckPolicy>,
+    /// The version of the policies from which this one is.
+    version: u64,
 }
 
 impl Weigh for Consumer {
@@ -24,14 +31,19 @@ impl Weigh for Consumer {
     }
 }
 
-/// What is known about a consumer when it delivers.
-#[derive(Debug)]
-pub(super) struct Asked {
-    /// When the session last asked for messages; 0: it never did.
-    pub(super) requested: u64,
-    pub(super) unsettled: Unsettled,
-    /// The first message since then.
-    pub(super) is_first: bool,
+impl Consumer {
+    /// Answers whether a message that comes now is the first one since the session asked.
+    pub(super) fn is_first_answer(&self) -> bool {
+        self.requested != 0 && !self.answered
+    }
+
+    fn refresh(&mut self, key: &[u8], now: u64, policies: &Policies) {
+        let version = policies.version();
+        if self.version != version {
+            self.policy = policies.get(key, now);
+            self.version = version;
+        }
+    }
 }
 
 /// Consumers by stream and name.
@@ -47,12 +59,30 @@ impl Consumers {
         });
     }
 
+    /// What a consumer acknowledges.
+    pub(super) fn policy(
+        &mut self,
+        key: &[u8],
+        now: u64,
+        policies: &Policies,
+    ) -> Option<AckPolicy> {
+        // Where nothing is known of any, none has to be looked up.
+        if policies.version() == 0 {
+            return None;
+        }
+        self.with(key, now, |consumer| {
+            consumer.refresh(key, now, policies);
+            consumer.policy
+        })
+    }
+
     /// A consumer delivers a message. Answers what is known of it.
-    pub(super) fn deliver(&mut self, key: &[u8], now: u64) -> Asked {
-        self.with(key, now, |consumer| Asked {
-            requested: consumer.requested,
-            unsettled: consumer.unsettled.clone(),
-            is_first: consumer.requested != 0 && !std::mem::replace(&mut consumer.answered, true),
+    pub(super) fn deliver(&mut self, key: &[u8], now: u64, policies: &Policies) -> Consumer {
+        self.with(key, now, |consumer| {
+            consumer.refresh(key, now, policies);
+            let known = consumer.clone();
+            consumer.answered = true;
+            known
         })
     }
 
@@ -79,16 +109,19 @@ mod tests {
         let mut consumers = Consumers::default();
         consumers.pull(b"S.C", 1);
         consumers.pull(b"S.C", 2);
-        assert!(consumers.deliver(b"S.C", 2).is_first && !consumers.deliver(b"S.C", 2).is_first);
-        assert!(!consumers.deliver(b"S.push", 2).is_first, "nobody asked");
-        assert_eq!(consumers.deliver(b"S.C", 3).requested, 2);
-        assert_eq!(consumers.deliver(b"S.push", 3).requested, 0);
+        let deliver =
+            |consumers: &mut Consumers, key: &[u8]| consumers.deliver(key, 3, &Policies::default());
+        assert!(deliver(&mut consumers, b"S.C").is_first_answer());
+        assert!(!deliver(&mut consumers, b"S.C").is_first_answer());
+        assert!(!deliver(&mut consumers, b"S.push").is_first_answer(), "nobody asked");
+        assert_eq!(deliver(&mut consumers, b"S.C").requested, 2);
+        assert_eq!(deliver(&mut consumers, b"S.push").requested, 0);
         for number in 2..CONSUMERS_MAX {
             consumers.pull(number.to_string().as_bytes(), 4);
         }
-        assert_eq!(consumers.deliver(b"S.C", 5).requested, 2);
+        assert_eq!(deliver(&mut consumers, b"S.C").requested, 2);
         consumers.pull(b"one more", 6);
-        assert_eq!(consumers.deliver(b"S.C", 7).requested, 2, "it was touched");
+        assert_eq!(deliver(&mut consumers, b"S.C").requested, 2, "it was touched");
         assert_eq!(consumers.0.len(), CONSUMERS_MAX);
         assert!(!consumers.0.contains(b"S.push"), "it was the oldest");
     }

@@ -35,6 +35,31 @@ pub(super) const QUEUE_GROUP_BYTES_MAX: u32 = 256;
 /// forgotten. A client that makes a new consumer for every read leaves many behind.
 pub(super) const CONSUMERS_MAX: usize = 256;
 
+/// Questions of a session about consumers that wait for their answer. Clients ask one by one.
+pub(super) const ASKED_MAX: usize = 64;
+
+/// Longest description of a consumer that is read, in bytes: it is held until it is whole.
+///
+/// An ordinary one has 700; the rest is for subjects to filter by and for metadata. After a longer
+/// one it is not known how the consumer acknowledges.
+pub(super) const CONSUMER_ANSWER_BYTES_MAX: u32 = 16 << 10;
+
+/// Longest name of a stream or a consumer, as JSON. The server takes 255.
+pub(super) const CONSUMER_NAME_BYTES_MAX: usize = 512;
+
+/// Consumers of a listener that acknowledge nothing or everything at once; beyond it the one that
+/// was silent for longest is forgotten. Ordered consumers are made anew again and again.
+pub(super) const POLICIES_MAX: usize = 4096;
+
+/// Unsettled deliveries to consumers of a listener that acknowledge everything up to a message. As
+/// many as there may be open spans by default; beyond it the consumer's oldest is forgotten, and
+/// ends as abandoned.
+pub(super) const ACK_ALL_DELIVERIES_MAX: usize = 65_536;
+
+/// Destinations of a listener at which a message with our headers was refused for its size. Who has
+/// more of them has ids in subjects; the oldest are not in use any more.
+pub(super) const REFUSING_MAX: usize = 4096;
+
 /// Publishes of a session that wait for an answer. Twice the 4,000 that client libraries let wait.
 pub(super) const AWAITED_MAX: usize = 8192;
 
@@ -43,6 +68,10 @@ pub(super) const AWAITED_BYTES_MAX: usize = 4 << 20;
 
 /// How long they wait, in nanoseconds: a minute. Client libraries give up after two to ten seconds.
 pub(super) const AWAITED_AGE_MAX: u64 = 60 * 1_000_000_000;
+
+/// Publishes that have waited for too long and end with one read: what one call of the component
+/// takes. All of a session at once would fill the batch that the read itself needs.
+pub(super) const AGED_PER_READ_MAX: usize = 256;
 
 /// Places that a session keeps for messages of one read: what an ordinary session needs. A busy one
 /// allocates once a read for more, which is nothing beside its messages.

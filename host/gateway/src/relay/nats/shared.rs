@@ -1,40 +1,42 @@
 //! What the NATS sessions of one listener share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use spanbridge::resource::ResourceId;
-use spanbridge::{Fields, Route, Runtime};
+use spanbridge::{Route, Runtime};
 use spanbridge_wire::limits::NatsLimits;
 
 use super::limits::LOG_INTERVAL;
+use super::policies::Policies;
+use super::refusing::Refusing;
 use crate::config::HeaderCase;
-use crate::measure::Measures;
+use crate::header_names::HeaderNames;
+use crate::routing::{RouteTable, Traced};
+use crate::scrub::Scrub;
 use crate::service::Services;
 
 /// The protocol's name in `unknown_service:<protocol>`.
 const PROTOCOL: &str = "nats";
 
-/// A listener's route and names, for all of its sessions.
+/// A listener's routes, for all of its sessions.
 #[derive(Debug)]
 pub struct NatsShared {
-    pub(super) route: Route,
-    /// The headers to look for.
-    pub(super) fields: Arc<Fields>,
-    /// How they are written where there were none.
-    pub(super) names: HeaderNames,
+    routes: Mutex<Arc<RouteTable>>,
+    /// Grows by one with each table; a session that has the table of this version has the last.
+    version: AtomicU64,
     pub(super) limits: NatsLimits,
     pub(super) services: Arc<Services>,
-    /// What the route's messages did.
-    pub(super) measures: Arc<Measures>,
     /// The resource of a client that has not said who it is.
     pub(super) unnamed: ResourceId,
+    pub(super) policies: Policies,
+    pub(super) refusing: Refusing,
     /// Nanoseconds since the Unix epoch; before it, no line is logged.
     log_at: AtomicU64,
 }
 
 impl NatsShared {
-    /// Prepares an open route of the runtime for sessions.
+    /// Prepares an open route of the runtime for sessions, all of whose messages are of it.
     pub fn new(
         runtime: &Runtime,
         route: Route,
@@ -42,23 +44,48 @@ impl NatsShared {
         header_case: HeaderCase,
     ) -> Self {
         let fields = runtime.fields(route);
-        Self {
-            route,
+        let default = Traced {
+            route: Some(route),
             names: HeaderNames::new(&fields, header_case),
             fields,
+            producer: None,
+            consumer: None,
+            scrub: Scrub::empty(),
+            measures: None,
+        };
+        Self::with_routes(Arc::new(RouteTable::new(Vec::new(), default)), services)
+    }
+
+    /// Prepares the routes of a listener for sessions.
+    pub fn with_routes(routes: Arc<RouteTable>, services: Arc<Services>) -> Self {
+        Self {
+            routes: Mutex::new(routes),
+            version: AtomicU64::new(1),
             limits: NatsLimits::default(),
             unnamed: services.of_client(PROTOCOL, None, None),
             services,
-            measures: Arc::default(),
+            policies: Policies::default(),
+            refusing: Refusing::default(),
             log_at: AtomicU64::new(0),
         }
     }
 
-    /// Counts and times the route's messages there.
-    #[must_use]
-    pub fn measured(mut self, measures: Arc<Measures>) -> Self {
-        self.measures = measures;
-        self
+    /// Replaces the routes. Each session takes the new ones with its next read.
+    pub fn set_routes(&self, routes: Arc<RouteTable>) {
+        *self.routes.lock().unwrap_or_else(PoisonError::into_inner) = routes;
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Answers whether there are other routes than those of this version. Asked for each read.
+    pub(super) fn has_newer_routes(&self, version: u64) -> bool {
+        self.version.load(Ordering::Acquire) != version
+    }
+
+    /// The routes, and their version.
+    pub(super) fn routes(&self, version: &mut u64) -> Arc<RouteTable> {
+        // Read before the routes: a change in between is taken again, which does no harm.
+        *version = self.version.load(Ordering::Acquire);
+        Arc::clone(&self.routes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The resource of a client that said this about itself.
@@ -73,55 +100,5 @@ impl NatsShared {
         let set =
             |from| self.log_at.compare_exchange(from, next, Ordering::Relaxed, Ordering::Relaxed);
         now >= at && set(at).is_ok()
-    }
-}
-
-/// The names of the headers that the component writes, in the listener's casing.
-#[derive(Debug)]
-pub(super) struct HeaderNames {
-    /// By number; of a family, the prefix.
-    names: Box<[(u8, Box<[u8]>)]>,
-}
-
-impl HeaderNames {
-    fn new(fields: &Fields, header_case: HeaderCase) -> Self {
-        let spelled = |name: &str| match header_case {
-            HeaderCase::Lower => name.as_bytes().into(),
-            HeaderCase::Canonical => canonical(name),
-        };
-        Self { names: fields.iter().map(|(number, name)| (number, spelled(name))).collect() }
-    }
-
-    /// The name of a field.
-    pub(super) fn get(&self, field: u8) -> Option<&[u8]> {
-        self.names.iter().find(|(number, _)| *number == field).map(|(_, name)| &**name)
-    }
-}
-
-/// Go's canonical form: the first letter and each one behind a hyphen in upper case.
-fn canonical(name: &str) -> Box<[u8]> {
-    let mut upper = true;
-    let spelled = name.bytes().map(|byte| {
-        let now = if upper { byte.to_ascii_uppercase() } else { byte };
-        upper = byte == b'-';
-        now
-    });
-    spelled.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn canonical_names_are_those_of_go() {
-        for (name, expected) in [
-            ("traceparent", "Traceparent"),
-            ("x-b3-traceid", "X-B3-Traceid"),
-            ("uberctx-", "Uberctx-"),
-            ("", ""),
-        ] {
-            assert_eq!(*canonical(name), *expected.as_bytes());
-        }
     }
 }

@@ -8,11 +8,15 @@
 //!
 //! A message that cannot be rewritten safely stays as it is.
 
+use std::sync::Arc;
+
 use spanbridge::{Edit, Edits};
 use spanbridge_wire::limits::NatsLimits;
 use spanbridge_wire::nats::{HeaderEdit, Message, Refusal, Rewrite};
 
-use super::shared::{HeaderNames, NatsShared};
+use crate::header_names::HeaderNames;
+use crate::measure::Measures;
+use crate::routing::Choice;
 
 /// Edits for which there is room without allocating: those of three formats at once.
 const EDITS_INLINE_MAX: usize = 8;
@@ -25,8 +29,12 @@ pub(super) struct Marked {
     pub(super) message: Message,
     /// Its number in the batch.
     pub(super) index: usize,
+    /// Its route.
+    pub(super) choice: Choice,
     /// Its key among the keys of the read; empty for a message that nobody settles.
     pub(super) key: std::ops::Range<usize>,
+    /// Of its route and destination. `None`: nobody measures.
+    pub(super) measures: Option<Arc<Measures>>,
     /// Nobody got it before: its wait is a wait in the queue.
     pub(super) is_first: bool,
 }
@@ -36,6 +44,8 @@ pub(super) struct Marked {
 pub(super) enum Skipped {
     /// It would be larger than the receiver takes.
     TooLarge,
+    /// Its destination has refused one that our headers made too large.
+    SizeRefused,
     /// It cannot be changed safely.
     Refused,
 }
@@ -67,23 +77,25 @@ impl<'a> Splicer<'a> {
 
     /// Changes the head of a message. Messages come in the order of the input.
     ///
-    /// `size_max` is what the receiver takes, header block and payload together.
+    /// `size_max` is what the receiver takes, header block and payload together. Answers the size
+    /// of a message that was changed; `None`: there was nothing to change.
     pub(super) fn edit(
         &mut self,
         marked: &Marked,
         edits: Edits<'_>,
         size_max: u64,
-        shared: &NatsShared,
-    ) -> Result<(), Skipped> {
+        names: &HeaderNames,
+        limits: &NatsLimits,
+    ) -> Result<Option<u32>, Skipped> {
         if edits.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let bytes = self.bytes_of(marked);
         let message = &marked.message;
-        with_header_edits(edits, &shared.names, |edits| {
-            let rewrite = plan(bytes, message, edits, &shared.limits)?;
+        with_header_edits(edits, names, |edits| {
+            let rewrite = plan(bytes, message, edits, limits)?;
             if rewrite.is_unchanged() {
-                return Ok(());
+                return Ok(None);
             }
             if u64::from(rewrite.size()) > size_max {
                 return Err(Skipped::TooLarge);
@@ -92,8 +104,16 @@ impl<'a> Splicer<'a> {
             rewrite.write(self.out);
             self.copied = marked.at + message.head_len();
             self.changed = true;
-            Ok(())
+            Ok(Some(rewrite.size()))
         })
+    }
+
+    /// Writes something else in place of a range. Ranges come in the order of the input.
+    pub(super) fn replace(&mut self, range: std::ops::Range<usize>, with: &[u8]) {
+        self.out.extend_from_slice(&self.input[self.copied..range.start]);
+        self.out.extend_from_slice(with);
+        self.copied = range.end;
+        self.changed = true;
     }
 
     /// Writes the input that is left, up to `done`.

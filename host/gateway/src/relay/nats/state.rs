@@ -2,20 +2,26 @@
 
 use std::ops::Range;
 
+use spanbridge::metrics::Counters;
 use spanbridge::resource::ResourceId;
-use spanbridge::{Fields, MessageBits, Outcome, Parts, Settlement};
+use spanbridge::{Attribute, Fields, MessageBits, Outcome, Parts, Settlement};
 use spanbridge_wire::Step;
 use spanbridge_wire::json::Value;
-use spanbridge_wire::nats::jetstream::{Ack, AckSubject, PullSubject};
+use spanbridge_wire::nats::jetstream::{
+    Ack, AckPolicy, AckSubject, ConsumerAnswer, ConsumerRequest, PullSubject,
+};
 use spanbridge_wire::nats::{Connect, Error, Headers, Info, Message};
+use tracing::warn;
 
+use super::asked::{self, Asked};
 use super::awaited::Awaited;
 use super::consumers::Consumers;
 use super::limits::{KEY_BYTES_KEPT_MAX, MARKED_KEPT_MAX, NAME_BYTES_MAX};
+use super::refusing::Destination;
+use super::session_routes::SessionRoutes;
 use super::shared::NatsShared;
 use super::splice::Marked;
 use super::subscriptions::Subscriptions;
-use crate::open_spans::make_room;
 use crate::relay::Tools;
 
 /// Bytes of the numbers at the end of a delivery's key.
@@ -31,17 +37,14 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Hands the ended spans to the component.
-    pub(super) fn settle(&mut self) {
-        let Tools { tracer, settle, .. } = &mut *self.tools;
-        tracer.settle(settle);
-        settle.clear();
-    }
-
-    /// Makes sure that one more span can be ended. Only a read that ends hundreds of them makes
-    /// more than one call.
-    pub(super) fn make_room(&mut self) {
-        make_room(&mut self.tools.tracer, &mut self.tools.settle);
+    /// A message that we made larger was refused for its size.
+    pub(super) fn size_refused(&self, destination: Destination) {
+        let counters = &self.tools.counters;
+        counters.messages_refused_for_size.add(1);
+        self.shared.refusing.insert(destination, self.now, counters);
+        if self.shared.may_log(self.now) {
+            warn!("a message was refused for its size; its subject gets no context any more");
+        }
     }
 }
 
@@ -50,6 +53,9 @@ impl Call<'_> {
 pub(super) struct Walk {
     /// So many bytes go on now; the rest is held.
     pub(super) done: usize,
+    /// The rest is held until what goes on has been written: there are more messages than one call
+    /// of the component takes.
+    pub(super) full: bool,
     /// From there on, nothing of the session is read any more.
     pub(super) stop: Option<Stop>,
 }
@@ -66,12 +72,17 @@ pub(super) enum Stop {
 impl Walk {
     /// The rest is held until more of it comes.
     pub(super) const fn until(done: usize) -> Self {
-        Self { done, stop: None }
+        Self { done, full: false, stop: None }
+    }
+
+    /// The rest is held until this much has been written.
+    pub(super) const fn full(done: usize) -> Self {
+        Self { done, full: true, stop: None }
     }
 
     /// Everything goes on, and nothing is read any more.
     pub(super) fn stopped(input: &[u8], stop: impl Into<Stop>) -> Self {
-        Self { done: input.len(), stop: Some(stop.into()) }
+        Self { done: input.len(), full: false, stop: Some(stop.into()) }
     }
 }
 
@@ -125,6 +136,8 @@ impl<'a> Block<'a> {
 /// What a session knows.
 #[derive(Debug)]
 pub(super) struct State {
+    /// How messages are traced, and which routes may be theirs.
+    pub(super) routes: SessionRoutes,
     /// The client's program.
     pub(super) resource: ResourceId,
     /// The client said that it takes header blocks.
@@ -138,6 +151,11 @@ pub(super) struct State {
     pub(super) subscriptions: Subscriptions,
     pub(super) consumers: Consumers,
     pub(super) awaited: Awaited,
+    pub(super) asked: Asked,
+    /// The largest message so far that we made larger: its size and its destination.
+    pub(super) largest: Option<(u32, Destination)>,
+    /// What of this read's INFO lines is left out.
+    pub(super) hidden: Vec<Range<usize>>,
     /// The traced messages of this read.
     pub(super) marked: Vec<Marked>,
     /// The keys of its deliveries.
@@ -147,6 +165,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(shared: &NatsShared) -> Self {
         Self {
+            routes: SessionRoutes::new(shared),
             resource: shared.unnamed,
             client_headers: false,
             broker_headers: false,
@@ -155,6 +174,9 @@ impl State {
             subscriptions: Subscriptions::default(),
             consumers: Consumers::default(),
             awaited: Awaited::default(),
+            asked: Asked::default(),
+            largest: None,
+            hidden: Vec::new(),
             marked: Vec::new(),
             keys: Vec::new(),
         }
@@ -166,16 +188,39 @@ impl State {
         let text = |value: Value<'json>| value.as_text(NAME_BYTES_MAX);
         let (name, user) = (connect.name.and_then(text), connect.user.and_then(text));
         self.resource = shared.resource(name.as_deref(), user.as_deref());
+        self.routes.set_user(user.as_deref());
         self.client_headers = connect.headers;
     }
 
     /// `INFO`: at the start, and whenever something of it changes. What cannot be read changes
-    /// nothing.
-    pub(super) fn info(&mut self, json: &[u8]) {
+    /// nothing. `at` is where it begins in the input.
+    ///
+    /// The addresses of a cluster's other servers are left out: a client that goes there by itself
+    /// would leave the gateway, unnoticed, at its next reconnect.
+    pub(super) fn info(&mut self, json: &[u8], at: usize, counters: &Counters) {
         let Some(info) = Info::parse(json) else { return };
+        if let Some(urls) = info.connect_urls {
+            let urls = urls.range_in(json);
+            self.hidden.push(at + urls.start..at + urls.end);
+            counters.connect_urls_hidden.add(1);
+        }
         self.broker_headers = info.headers;
         self.size_max = info.max_payload.unwrap_or(u64::MAX);
         self.tls_follows = info.tls_required;
+    }
+
+    /// `-ERR`. Where it is the end of a session whose messages we made larger, the largest of them
+    /// is the one that the broker means, if it is one of them.
+    pub(super) fn error(&mut self, text: &[u8], call: &Call<'_>) {
+        if text == b"'Maximum Payload Violation'"
+            && let Some((_, destination)) = self.largest.take()
+        {
+            call.size_refused(destination);
+        }
+    }
+
+    pub(super) fn largest_injected(&self) -> u32 {
+        self.largest.map_or(0, |(size, _)| size)
     }
 
     /// Answers whether a message of this session may have a header block. A broker refuses one from
@@ -220,6 +265,29 @@ impl State {
         self.consumers.pull(&self.keys[key], now);
     }
 
+    /// The client asks something about a consumer, and is answered on the reply subject.
+    pub(super) fn ask(&mut self, request: &ConsumerRequest<'_>, reply: &[u8], call: &Call<'_>) {
+        match *request {
+            ConsumerRequest::Describe if !reply.is_empty() => {
+                self.asked.ask(reply, call.now, &call.tools.counters);
+            }
+            ConsumerRequest::Describe => {}
+            ConsumerRequest::Delete { stream, consumer } => {
+                let key = self.push_consumer(stream, consumer);
+                call.shared.policies.forget(&self.keys[key]);
+            }
+        }
+    }
+
+    /// The broker describes a consumer, or says why not.
+    pub(super) fn learn(&mut self, answer: &[u8], call: &Call<'_>) {
+        let Some(answer) = ConsumerAnswer::parse(answer) else { return };
+        let Some((stream, consumer)) = asked::names(&answer) else { return };
+        let key = self.push_consumer(stream.as_bytes(), consumer.as_bytes());
+        let counters = &call.tools.counters;
+        call.shared.policies.learn(&self.keys[key], answer.ack_policy, call.now, counters);
+    }
+
     /// The client says something about a delivery, wherever it came from.
     pub(super) fn acknowledge(&mut self, subject: &[u8], payload: &[u8], call: &mut Call<'_>) {
         let (Some(subject), Some(ack)) = (AckSubject::parse(subject), Ack::parse(payload)) else {
@@ -227,8 +295,15 @@ impl State {
             return;
         };
         let now = call.now;
-        let key = self.push_key(&subject);
-        let key = &self.keys[key];
+        let range = self.push_key(&subject);
+        let key = &self.keys[range.clone()];
+        let consumer = Self::consumer_of(key);
+        let policies = &call.shared.policies;
+        let policy = self.consumers.policy(consumer, now, policies);
+        if policy == Some(AckPolicy::None) {
+            // The broker ignores it; or this is another account's consumer of that name.
+            policies.forget(consumer);
+        }
         let end = match ack {
             Ack::InProgress => return call.tools.open_spans.touch(key, now),
             Ack::Done | Ack::DoneAndNext => Settlement::new(Outcome::Ack, now),
@@ -240,19 +315,45 @@ impl State {
                 Settlement { detail: reason, ..Settlement::new(Outcome::Term, now) }
             }
         };
-        call.make_room();
         call.tools.open_spans.settle(key, &end, &mut call.tools.settle);
         if matches!(ack, Ack::DoneAndNext) {
-            self.consumers.pull(Self::consumer_of(key), now);
+            self.consumers.pull(consumer, now);
+        }
+        if policy == Some(AckPolicy::All) && !matches!(ack, Ack::Retry { .. }) {
+            self.settle_earlier(range, subject.stream_sequence, call);
+        }
+    }
+
+    /// Ends the deliveries for which an acknowledgement stands as well. A message that its consumer
+    /// gives up (`+TERM`) is one for the broker.
+    fn settle_earlier(&mut self, key: Range<usize>, sequence: u64, call: &mut Call<'_>) {
+        let end = Settlement::new(Outcome::Ack, call.now);
+        let consumer = Self::consumer_of(&self.keys[key.clone()]).len();
+        for (sequence, stored) in
+            call.shared.policies.settled(&self.keys[key.start..key.start + consumer], sequence)
+        {
+            let numbers = &mut self.keys[key.start + consumer..key.end];
+            numbers[..8].copy_from_slice(&sequence.to_le_bytes());
+            numbers[8..].copy_from_slice(&stored.to_le_bytes());
+            let Tools { open_spans, settle, .. } = &mut *call.tools;
+            open_spans.settle_as_well(&self.keys[key.clone()], &end, settle);
         }
     }
 
     /// Forgets the messages of a read, and buffers that a large one left behind.
     pub(super) fn forget_read(&mut self) {
+        self.hidden = Vec::new();
         self.marked.clear();
         self.marked.shrink_to(MARKED_KEPT_MAX);
         self.keys.clear();
         self.keys.shrink_to(KEY_BYTES_KEPT_MAX);
+    }
+}
+
+/// Hands in what is left of a destination without its ids.
+pub(super) fn add_template(parts: &mut Parts<'_>, template: Option<&[u8]>) {
+    if let Some(template) = template {
+        parts.text_attribute(Attribute::DestinationTemplate, template);
     }
 }
 

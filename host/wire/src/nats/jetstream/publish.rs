@@ -77,17 +77,7 @@ impl<'a> PullSubject<'a> {
     /// A domain named like another of JetStream's words (`ACK`) is taken for that word, as it is
     /// everywhere else.
     pub fn parse(subject: &'a [u8]) -> Option<Self> {
-        if ControlSubject::of(subject) != Some(ControlSubject::JetStreamApi) {
-            return None;
-        }
-        let mut tokens = subject.strip_prefix(b"$JS.")?.split(|&byte| byte == b'.');
-        let domain = match tokens.next()? {
-            b"API" => None,
-            domain => {
-                tokens.next().filter(|&token| token == b"API")?;
-                Some(domain)
-            }
-        };
+        let (domain, mut tokens) = api_tokens(subject)?;
         for wanted in [b"CONSUMER".as_slice(), b"MSG", b"NEXT"] {
             tokens.next().filter(|&token| token == wanted)?;
         }
@@ -95,6 +85,22 @@ impl<'a> PullSubject<'a> {
         let consumer = tokens.next().filter(|consumer| !consumer.is_empty())?;
         tokens.next().is_none().then_some(Self { domain, stream, consumer })
     }
+}
+
+/// The domain and what follows `API` in the subject of a request. `None` for every other subject.
+pub(super) fn api_tokens(subject: &[u8]) -> Option<(Option<&[u8]>, impl Iterator<Item = &[u8]>)> {
+    if ControlSubject::of(subject) != Some(ControlSubject::JetStreamApi) {
+        return None;
+    }
+    let mut tokens = subject.strip_prefix(b"$JS.")?.split(|&byte| byte == b'.');
+    let domain = match tokens.next()? {
+        b"API" => None,
+        domain => {
+            tokens.next().filter(|&token| token == b"API")?;
+            Some(domain)
+        }
+    };
+    Some((domain, tokens))
 }
 
 #[cfg(test)]
