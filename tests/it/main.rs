@@ -9,6 +9,7 @@
     reason = "a test's assertion is a panic, and so is its surprise"
 )]
 
+mod admin;
 mod cli;
 mod config;
 mod demo;

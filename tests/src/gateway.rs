@@ -18,6 +18,9 @@ const EXPORT_INTERVAL_MS: &str = "100";
 /// What stands before the address in the line that says the gateway is ready.
 const READY: &str = "listening on nats://";
 
+/// What stands before the address of the admin endpoint.
+const ADMIN: &str = "admin endpoint on http://";
+
 /// What a gateway is started with.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -124,6 +127,20 @@ impl Gateway {
     /// Where it listens, as clients want it.
     pub fn url(&self) -> String {
         format!("nats://{}", self.address)
+    }
+
+    /// Where its admin endpoint listens, if it was asked for one.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        let lines = self.process.lines(Stream::Out);
+        lines.iter().find_map(|line| line.strip_prefix(ADMIN)?.trim().parse().ok())
+    }
+
+    /// Asks it to end (SIGTERM) and does not wait.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn terminate(&mut self) -> Result<()> {
+        self.process.terminate()
     }
 
     /// Asks it to end (SIGTERM), waits for its end and answers its counters.

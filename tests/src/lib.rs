@@ -21,6 +21,7 @@ pub mod authority;
 pub mod bed;
 pub mod client;
 pub mod gateway;
+pub mod http;
 pub mod nats_server;
 pub mod peer;
 pub mod port;

@@ -71,7 +71,7 @@ fn try_out(config: &Config, env: &env::Settings) -> Result<(), StartError> {
     let output = Output::new(None, env, Arc::default());
     let runtime = runtime(config, &output)?;
     let services = Services::new(output.resources, env.service_name.clone());
-    let mut routes = Routes::new(runtime, env.clone(), Arc::new(services));
+    let mut routes = Routes::new(runtime, env.clone(), Arc::new(services), Arc::default());
     routes.apply(config, Instant::now())?;
     config.listeners.iter().try_for_each(|listener| net(listener).map(drop))
 }

@@ -4,6 +4,7 @@
 //! program with status 2 before anything starts. What concerns OpenTelemetry as a whole comes from
 //! the `OTEL_*` variables; where a flag says the same, the flag wins.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -41,6 +42,8 @@ pub enum Command {
     Extract(CarrierArgs),
     /// Write context into carriers: JSON lines in, JSON lines out.
     Inject(CarrierArgs),
+    /// Exchange the component of a running gateway, or see which one it has.
+    Component(ComponentArgs),
 }
 
 const GATEWAY_USAGE: &str = "\
@@ -79,6 +82,13 @@ pub struct GatewayArgs {
     /// Listen for other machines although the broker is on this one and may trust everyone here.
     #[arg(long)]
     pub allow_remote: bool,
+    /// Where metrics and health are asked for, such as 127.0.0.1:9464. Port 0 takes any free one.
+    #[arg(long, value_name = "IP:PORT")]
+    pub admin: Option<SocketAddr>,
+    /// A socket in the file system for the same, and for loading a component. Only your user can
+    /// open it.
+    #[arg(long, value_name = "PATH")]
+    pub admin_socket: Option<PathBuf>,
     /// How log lines on standard error are written.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
@@ -124,6 +134,44 @@ pub struct CheckConfigArgs {
     /// Print every key of the file instead, as a page of Markdown.
     #[arg(long, conflicts_with_all = ["config", "strict", "json"])]
     pub reference: bool,
+}
+
+const COMPONENT_HELP: &str = "\
+Examples:
+  spanbridge component show --admin-socket /run/spanbridge/admin.sock
+  spanbridge component load other.wasm --admin-socket /run/spanbridge/admin.sock
+
+The gateway compiles the file and tries it out beside its messages. If it is not fit to be used,
+the loaded one stays, and the command says why.
+
+Status: 0 when it is loaded, 1 when it is refused or no gateway answers.";
+
+/// Arguments of `spanbridge component`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = COMPONENT_HELP)]
+pub struct ComponentArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: ComponentVerb,
+}
+
+/// What is done about a gateway's component.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ComponentVerb {
+    /// Load a file in place of the component that the gateway has.
+    Load {
+        /// The component.
+        file: PathBuf,
+        /// The gateway's --admin-socket.
+        #[arg(long, value_name = "PATH")]
+        admin_socket: PathBuf,
+    },
+    /// Print which component the gateway has, as JSON.
+    Show {
+        /// The gateway's --admin-socket.
+        #[arg(long, value_name = "PATH")]
+        admin_socket: PathBuf,
+    },
 }
 
 const DEMO_HELP: &str = "\
@@ -260,6 +308,8 @@ impl GatewayArgs {
         }
         config.workers = self.workers.unwrap_or(config.workers);
         config.allow_remote |= self.allow_remote;
+        config.admin.address = self.admin.or(config.admin.address);
+        config.admin.socket = self.admin_socket.clone().or(config.admin.socket);
         config.check()?;
         Ok(config)
     }

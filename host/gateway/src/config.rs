@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::address::Address;
+use crate::admin::AdminConfig;
 use crate::net::options::NetOptions;
 use crate::pattern::Pattern;
 
@@ -57,6 +58,8 @@ pub struct Config {
     pub flush_timeout: Duration,
     /// Listen for other machines in front of a broker that trusts loopback.
     pub allow_remote: bool,
+    /// Where metrics, health and the component are asked for.
+    pub admin: AdminConfig,
 }
 
 /// One place to listen.
@@ -110,6 +113,7 @@ impl Default for Config {
             drain_timeout: Duration::from_secs(10),
             flush_timeout: Duration::from_secs(5),
             allow_remote: false,
+            admin: AdminConfig::default(),
         }
     }
 }
@@ -169,8 +173,8 @@ impl Config {
     /// # Errors
     ///
     /// Fails when there is no listener or no broker, when a number is out of range, when two
-    /// listeners have one name, and when a broker that trusts this machine would be opened to
-    /// others.
+    /// listeners have one name, and when a broker that trusts this machine, or the admin endpoint,
+    /// would be opened to others.
     pub fn check(&self) -> Result<(), ConfigError> {
         const WORKERS_MAX: usize = 256;
         let refuse = |what: String| Err(ConfigError::Refused(what));
@@ -196,7 +200,7 @@ impl Config {
             }
             listener.check(self.allow_remote)?;
         }
-        Ok(())
+        self.admin.check(self.allow_remote).map_err(ConfigError::Refused)
     }
 }
 

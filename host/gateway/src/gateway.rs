@@ -1,7 +1,7 @@
 //! The gateway as a whole: starts its threads, stops them, says what happened.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
@@ -17,9 +17,12 @@ use tokio::sync::watch;
 use tracing::{error, info};
 
 use crate::address::Address;
+use crate::admin::{Beats, Observed};
+use crate::brokers::Brokers;
 use crate::config::{Config, ConfigError, ListenerConfig};
 use crate::listener::Listener;
 use crate::live::LiveLimits;
+use crate::measure::Measurements;
 use crate::net::guard::Guard;
 use crate::net::tls::TlsError;
 use crate::net::{Gate, Net};
@@ -28,6 +31,7 @@ use crate::relay::Tools;
 use crate::relay::nats::NatsShared;
 use crate::reload::{Reload, Reloaded};
 use crate::routes::Routes;
+use crate::routing::RouteTable;
 use crate::service::Services;
 use crate::threads::{self, Threads};
 use crate::worker::now;
@@ -107,8 +111,7 @@ pub struct Gateway {
     addresses: Vec<Address>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
-    runtime: Runtime,
-    open_spans: Arc<OpenSpans>,
+    observed: Observed,
     reload: Reload,
 }
 
@@ -133,48 +136,57 @@ impl Gateway {
         ));
         let services = Arc::new(Services::new(output.resources.clone(), env.service_name.clone()));
         let sessions = Arc::new(AtomicUsize::new(0));
-        let mut routes = Routes::new(runtime.clone(), env.clone(), Arc::clone(&services));
+        let measurements = Arc::new(Measurements::new(Arc::clone(&output.counters)));
+        let mut routes = Routes::new(
+            runtime.clone(),
+            env.clone(),
+            Arc::clone(&services),
+            Arc::clone(&measurements),
+        );
         let (tables, _) = routes.apply(config, Instant::now())?;
         let limits = Arc::new(LiveLimits::new(config));
         let mut sockets = Vec::new();
         let mut listeners = Vec::new();
+        let shared = ListenerParts {
+            services,
+            counters: Arc::clone(&output.counters),
+            sessions: Arc::clone(&sessions),
+            limits: Arc::clone(&limits),
+        };
         for (listener, table) in config.listeners.iter().zip(tables) {
-            let net = net(listener)?;
-            let (socket, address, local) = listen(listener, config.allow_remote)?;
-            let nats = NatsShared::with_routes(table, Arc::clone(&services));
-            let nats = Arc::new(nats.with_tls(net.tls_said()));
+            let (socket, listener) = shared.open(listener, table, config.allow_remote)?;
             sockets.push(socket);
-            listeners.push(Arc::new(Listener {
-                address,
-                brokers: listener.brokers.clone(),
-                nats,
-                counters: Arc::clone(&output.counters),
-                sessions: Arc::clone(&sessions),
-                own_sessions: Arc::default(),
-                net,
-                local,
-                gate: Gate::default(),
-                limits: Arc::clone(&limits),
-            }));
+            listeners.push(listener);
         }
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.address.clone()).collect();
         let (stop, stopped) = watch::channel(false);
+        let observed = Observed {
+            runtime,
+            open_spans,
+            measurements,
+            sink: output.sink.clone(),
+            sessions,
+            beats: Beats::new(config.workers),
+            listeners: listeners.clone(),
+            stop: stopped.clone(),
+        };
         let reload = Reload {
             config: config.clone(),
             routes,
             listeners: listeners.clone(),
             limits: Arc::clone(&limits),
-            open_spans: Arc::clone(&open_spans),
+            open_spans: Arc::clone(&observed.open_spans),
         };
         let threads = Threads {
-            runtime: runtime.clone(),
-            open_spans: Arc::clone(&open_spans),
+            runtime: observed.runtime.clone(),
+            open_spans: Arc::clone(&observed.open_spans),
             listeners,
+            beats: Arc::clone(&observed.beats),
             limits,
             stop: stopped,
         };
         let threads = threads::start(threads, sockets, config.workers)?;
-        Ok(Self { addresses, stop, threads, runtime, open_spans, reload })
+        Ok(Self { addresses, stop, threads, observed, reload })
     }
 
     /// Where it listens, in the order of the configuration, with the ports that it got.
@@ -184,7 +196,12 @@ impl Gateway {
 
     /// The runtime, for a program that has spans of its own.
     pub fn runtime(&self) -> &Runtime {
-        &self.runtime
+        &self.observed.runtime
+    }
+
+    /// What an admin endpoint looks at. It may be looked at after the stop as well.
+    pub fn observed(&self) -> Observed {
+        self.observed.clone()
     }
 
     /// Takes another configuration over while sessions go on, and reads the certificates in force
@@ -213,7 +230,43 @@ impl Gateway {
                 error!("a thread panicked; its sessions were cut off");
             }
         }
-        self.open_spans.drain(now(), &mut Tools::new(&self.runtime, &self.open_spans));
+        let Observed { runtime, open_spans, .. } = &self.observed;
+        open_spans.drain(now(), &mut Tools::new(runtime, open_spans));
+    }
+}
+
+/// What the listeners of a process share.
+struct ListenerParts {
+    services: Arc<Services>,
+    counters: Arc<Counters>,
+    sessions: Arc<AtomicUsize>,
+    limits: Arc<LiveLimits>,
+}
+
+impl ListenerParts {
+    fn open(
+        &self,
+        config: &ListenerConfig,
+        routes: Arc<RouteTable>,
+        allow_remote: bool,
+    ) -> Result<(TcpListener, Arc<Listener>), StartError> {
+        let net = net(config)?;
+        let (socket, address, local) = listen(config, allow_remote)?;
+        let nats = NatsShared::with_routes(routes, Arc::clone(&self.services));
+        let listener = Listener {
+            name: config.name(),
+            address,
+            brokers: Arc::new(Brokers::new(&config.brokers, Arc::clone(&self.counters))),
+            nats: Arc::new(nats.with_tls(net.tls_said())),
+            counters: Arc::clone(&self.counters),
+            sessions: Arc::clone(&self.sessions),
+            own_sessions: Arc::default(),
+            net,
+            local,
+            gate: Gate::default(),
+            limits: Arc::clone(&self.limits),
+        };
+        Ok((socket, Arc::new(listener)))
     }
 }
 
@@ -238,10 +291,10 @@ pub(crate) fn net(listener: &ListenerConfig) -> Result<Net, StartError> {
 fn listen(
     listener: &ListenerConfig,
     allow_remote: bool,
-) -> Result<(std::net::TcpListener, Address, IpAddr), StartError> {
+) -> Result<(TcpListener, Address, IpAddr), StartError> {
     let address = &listener.listen;
     let error = |source| StartError::Listen { address: address.clone(), source };
-    let socket = std::net::TcpListener::bind((address.host.as_str(), address.port));
+    let socket = TcpListener::bind((address.host.as_str(), address.port));
     let socket = socket.map_err(error)?;
     socket.set_nonblocking(true).map_err(error)?;
     let local = socket.local_addr().map_err(error)?;

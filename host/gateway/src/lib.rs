@@ -1,9 +1,9 @@
 //! The gateway as a library: what the `spanbridge` program runs, and its tests drive.
 //!
 //! ```text
-//! serve ── environment, signals, summary
+//! serve ── environment, signals, summary                         admin ── metrics, health
 //! gateway ── routes, threads, drain
-//!    │ listener ── accepts, finds a broker
+//!    │ listener ── accepts; brokers ── finds one                 measure ── messages, timed
 //!    │    net ── what comes before a session: TLS, PROXY headers, limits
 //!    │    session ── one client connection and its broker connection
 //!    │       relay ── one protocol's logic, no sockets          open_spans ── one table a process
@@ -17,6 +17,8 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod admin;
+mod brokers;
 pub mod carrier_json;
 pub mod check_config;
 pub mod cli;
@@ -29,6 +31,7 @@ pub mod header_names;
 mod listener;
 mod live;
 pub mod log;
+pub mod measure;
 pub mod net;
 mod notify;
 pub mod open_spans;

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use spanbridge::metrics::Counters;
 use tokio::net::TcpStream;
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use crate::address::{Address, Protocol};
+use crate::brokers::{self, Brokers};
 use crate::close::{By, Cause, Close};
 use crate::live::LiveLimits;
 use crate::net::guard::Guard;
@@ -24,17 +25,14 @@ use crate::relay::nats::{NatsRelay, NatsShared};
 use crate::session::Session;
 use crate::worker::Bench;
 
-/// For one address of one broker. Beyond the retransmission of a first lost segment (1 s, then 2 s
-/// more), a broker is rather down than slow.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-
 /// What the sessions of one listener have in common.
 #[derive(Debug)]
 pub(crate) struct Listener {
+    /// What the configuration calls it.
+    pub name: String,
     /// Where it listens, with the port that it got.
     pub address: Address,
-    /// Tried in turn.
-    pub brokers: Vec<Address>,
+    pub brokers: Arc<Brokers>,
     /// Of the protocol.
     pub nats: Arc<NatsShared>,
     pub counters: Arc<Counters>,
@@ -174,47 +172,18 @@ impl Listener {
         close
     }
 
-    /// Connects to the first broker of the list that answers. Names are resolved anew each time.
+    /// Connects to a broker of the list, and does what comes before its INFO.
     async fn connect(
         &self,
         source: SocketAddr,
         destination: SocketAddr,
     ) -> io::Result<(Stream, Vec<u8>)> {
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for broker in &self.brokers {
-            let met = match self.connect_to(broker).await {
-                Ok(stream) => self.net.meet_broker(stream, &broker.host, source, destination).await,
-                Err(error) => Err(error),
-            };
-            match met {
-                Ok(met) => return Ok(met),
-                Err(error) => {
-                    info!(%broker, %error, "broker cannot be reached");
-                    last = io::Error::new(error.kind(), format!("{broker}: {error}"));
-                }
-            }
-        }
-        Err(last)
-    }
-
-    async fn connect_to(&self, broker: &Address) -> io::Result<TcpStream> {
-        let addresses = tokio::net::lookup_host((broker.host.as_str(), broker.port)).await?;
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         let guard = Guard::new(self.local, self.limits.allow_remote());
-        for address in addresses {
-            if let Err(error) = guard.check(address) {
-                last = error;
-                continue;
-            }
-            match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => {
-                    self.net.prepare(&stream)?;
-                    return Ok(stream);
-                }
-                Ok(Err(error)) => last = error,
-                Err(_) => last = io::ErrorKind::TimedOut.into(),
-            }
-        }
-        Err(last)
+        let meet = async |broker: &Address| {
+            let stream = brokers::dial(broker, &guard).await?;
+            self.net.prepare(&stream)?;
+            self.net.meet_broker(stream, &broker.host, source, destination).await
+        };
+        self.brokers.connect(meet).await
     }
 }

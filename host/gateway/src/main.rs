@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use spanbridge::metrics::Counters;
 use spanbridge::{Propagation, PropagatorKind, Runtime, env};
+use spanbridge_gateway::admin::client;
 use spanbridge_gateway::carrier_json::{self, Verb};
 use spanbridge_gateway::cli::{CarrierArgs, Cli, Command, GatewayArgs};
 use spanbridge_gateway::config::ConfigError;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args).map_err(Into::into),
         Command::Extract(args) => carriers(Verb::Extract, &args),
         Command::Inject(args) => carriers(Verb::Inject, &args),
+        Command::Component(args) => client::run(&args.verb).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -28,6 +28,7 @@ use std::time::Duration;
 use spanbridge::metrics::Counters;
 use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement, SpanContext};
 
+use crate::measure::{Measured, Measures, exemplar_of};
 use crate::relay::Tools;
 
 pub(crate) use aged::{Aged, Weigh};
@@ -68,7 +69,31 @@ struct Attempt {
     /// The span of this attempt, or of the one before it. All zero: none.
     last: SpanContext,
     /// `None`: it is settled, and remembered because the message will come again.
-    unsettled: Option<UnsettledOne>,
+    unsettled: Option<Work>,
+}
+
+/// Work that is going on, whether it has a span or not.
+#[derive(Debug)]
+struct Work {
+    one: UnsettledOne,
+    /// Nanoseconds since the Unix epoch.
+    start: u64,
+    /// Other messages of the consumer were unsettled when it began.
+    prefetched: bool,
+    /// `None`: nobody measures.
+    measures: Option<Arc<Measures>>,
+}
+
+impl Work {
+    /// It is over.
+    fn end(self, span: Option<&OpenSpan>, outcome: Outcome, now: u64) {
+        let Self { one, start, prefetched, measures } = self;
+        drop(one);
+        let Some(measures) = measures else { return };
+        let duration = now.saturating_sub(start);
+        let measured = Measured { duration, span: exemplar_of(span), now };
+        measures.processed(outcome, prefetched, &measured);
+    }
 }
 
 impl Weigh for Attempt {
@@ -153,21 +178,27 @@ impl OpenSpans {
         &self,
         key: &[u8],
         unsettled: &Unsettled,
+        measures: Option<&Arc<Measures>>,
         now: u64,
         settle: &mut SettleBatch,
     ) -> SpanContext {
         let shard = self.shard_of(key);
         let previous = self.change(shard, |shard| {
-            let mut one = Some(unsettled.one());
+            let prefetched = unsettled.count() > 0;
+            let (one, measures) = (unsettled.one(), measures.cloned());
+            let mut work = Some(Work { one, start: now, prefetched, measures });
             let again = shard.update(key, |attempt| {
-                attempt.unsettled = one.take();
-                (attempt.span.take(), attempt.last)
+                let former = std::mem::replace(&mut attempt.unsettled, work.take());
+                (former, attempt.span.take(), attempt.last)
             });
-            let Some((former, last)) = again else {
-                shard.insert(key, Attempt { unsettled: one, ..Attempt::default() }, now);
+            let Some((former_work, former, last)) = again else {
+                shard.insert(key, Attempt { unsettled: work, ..Attempt::default() }, now);
                 return SpanContext::default();
             };
             shard.touch(key, now);
+            if let Some(work) = former_work {
+                work.end(former.as_ref(), Outcome::Expired, now);
+            }
             if let Some(former) = former {
                 settle.add(&former, &Settlement::new(Outcome::Expired, now));
             }
@@ -203,7 +234,7 @@ impl OpenSpans {
 
     /// A delivery is settled, by whichever session. Counts it as unmatched when it is not known.
     pub fn settle(&self, key: &[u8], end: &Settlement<'_>, settle: &mut SettleBatch) {
-        if !self.settle_as_well(key, end, settle) {
+        if !self.end(key, end, false, settle) {
             self.counters.settle_unmatched.add(1);
         }
     }
@@ -215,10 +246,21 @@ impl OpenSpans {
         end: &Settlement<'_>,
         settle: &mut SettleBatch,
     ) -> bool {
+        self.end(key, end, true, settle)
+    }
+
+    /// `with_others`: the same word settles other deliveries, whose work is in its duration too.
+    fn end(
+        &self,
+        key: &[u8],
+        end: &Settlement<'_>,
+        with_others: bool,
+        settle: &mut SettleBatch,
+    ) -> bool {
         let comes_again = matches!(end.outcome, Outcome::Nack | Outcome::Requeue);
         let settled = self.change(self.shard_of(key), |shard| {
             let (settled, last) = shard.update(key, |attempt| {
-                (attempt.unsettled.take().map(|_| attempt.span.take()), attempt.last)
+                (attempt.unsettled.take().map(|work| (work, attempt.span.take())), attempt.last)
             })?;
             if comes_again && last != SpanContext::default() {
                 shard.touch(key, end.end);
@@ -227,10 +269,13 @@ impl OpenSpans {
             }
             settled
         });
-        if let Some(Some(span)) = &settled {
-            settle.add(span, end);
+        let Some((mut work, span)) = settled else { return false };
+        work.prefetched |= with_others;
+        work.end(span.as_ref(), end.outcome, end.end);
+        if let Some(span) = span {
+            settle.add(&span, end);
         }
-        settled.is_some()
+        true
     }
 
     /// The consumer says that it is still at it.

@@ -67,7 +67,7 @@ impl Reload {
     fn prepare(&self, config: &Config) -> Result<Vec<Certificates>, StartError> {
         let one = |listener: &Arc<Listener>| {
             let Listener { address, brokers, net, local, .. } = &**listener;
-            Guard::new(*local, config.allow_remote).check_names(address, brokers)?;
+            Guard::new(*local, config.allow_remote).check_names(address, brokers.addresses())?;
             net.read_again().map_err(|error| StartError::tls(address, error))
         };
         self.listeners.iter().map(one).collect()
@@ -82,6 +82,12 @@ fn merge(old: &Config, new: &Config) -> (Config, Vec<String>) {
     }
     if new.workers != old.workers {
         waiting.push("workers".to_owned());
+    }
+    if new.admin.address != old.admin.address {
+        waiting.push("admin".to_owned());
+    }
+    if new.admin.socket != old.admin.socket {
+        waiting.push("admin_socket".to_owned());
     }
     let name = |listener: &ListenerConfig| listener.name();
     let mut listeners = old.listeners.clone();
@@ -100,8 +106,8 @@ fn merge(old: &Config, new: &Config) -> (Config, Vec<String>) {
             waiting.push(format!("listener {}: added", name(added)));
         }
     }
-    let (component, workers) = (old.component.clone(), old.workers);
-    (Config { listeners, component, workers, ..new.clone() }, waiting)
+    let (component, admin) = (old.component.clone(), old.admin.clone());
+    (Config { listeners, component, workers: old.workers, admin, ..new.clone() }, waiting)
 }
 
 /// What of a listener differs and cannot change while it runs.
@@ -129,6 +135,7 @@ mod tests {
         [[listener]]\nname = \"a\"\nlisten = \"nats://127.0.0.1:1\"\nbrokers = [\"nats://b\"]\n\
         [[listener]]\nname = \"gone\"\nlisten = \"nats://127.0.0.1:2\"\nbrokers = [\"nats://b\"]\n";
     const NEW: &str = "workers = 2\nsessions_max = 6\ncomponent = \"x\"\n\
+        admin = \"127.0.0.1:9\"\nadmin_socket = \"/a.sock\"\n\
         [[listener]]\nname = \"a\"\nlisten = \"nats://127.0.0.1:3\"\nbrokers = [\"nats://c\"]\n\
         proxy_protocol = \"accept\"\nproxy_protocol_from = [\"192.0.2.1\"]\n\
         send_proxy_protocol = \"v2\"\nroute.body_size = true\n\
@@ -144,6 +151,8 @@ mod tests {
         let expected = [
             "component",
             "workers",
+            "admin",
+            "admin_socket",
             "listener a: listen",
             "listener a: brokers",
             "listener a: tls",
@@ -157,6 +166,7 @@ mod tests {
         ];
         assert_eq!(waiting, expected);
         assert_eq!((config.workers, config.component), (1, None));
+        assert_eq!(config.admin, old.admin);
         assert_eq!((config.sessions_max, config.routes.len()), (6, 1));
         assert_eq!(config.listeners[0].listen.port, 1);
         assert_eq!(config.listeners[0].net, old.listeners[0].net);

@@ -16,6 +16,7 @@ use spanbridge::{Error, Route, RouteSettings, Runtime, env};
 use crate::address::Protocol;
 use crate::config::{Config, ListenerConfig, RouteConfig, RouteOptions};
 use crate::header_names::HeaderNames;
+use crate::measure::{Labels, Measurements, RouteMeasures};
 use crate::pattern::Pattern;
 use crate::routing::{RouteTable, Rule, Traced};
 use crate::service::Services;
@@ -29,6 +30,7 @@ pub struct Routes {
     runtime: Runtime,
     env: env::Settings,
     services: Arc<Services>,
+    measurements: Arc<Measurements>,
     open: Vec<(RouteSettings, Route)>,
     retired: Vec<(Route, Instant)>,
 }
@@ -46,8 +48,14 @@ pub struct RoutesChanged {
 
 impl Routes {
     /// No route is open yet.
-    pub fn new(runtime: Runtime, env: env::Settings, services: Arc<Services>) -> Self {
-        Self { runtime, env, services, open: Vec::new(), retired: Vec::new() }
+    pub fn new(
+        runtime: Runtime,
+        env: env::Settings,
+        services: Arc<Services>,
+        measurements: Arc<Measurements>,
+    ) -> Self {
+        let (open, retired) = (Vec::new(), Vec::new());
+        Self { runtime, env, services, measurements, open, retired }
     }
 
     /// Opens what the configuration asks for and answers a table for each of its listeners.
@@ -123,10 +131,12 @@ impl Routes {
         used: &mut Vec<Route>,
     ) -> Result<Traced, Error> {
         let options = options.over(&listener.route, pattern);
-        let route = match options.off {
-            Some(true) => None,
-            _ => Some(self.open(settings(listener, &options, &self.env))?),
-        };
+        let settings = (options.off != Some(true)).then(|| settings(listener, &options, &self.env));
+        let measures = settings.as_ref().map(|settings| {
+            let labels = Labels::of(settings, listener.name());
+            Arc::new(RouteMeasures::new(Arc::clone(&self.measurements), labels))
+        });
+        let route = settings.map(|settings| self.open(settings)).transpose()?;
         used.extend(route);
         let fields = route.map(|route| self.runtime.fields(route)).unwrap_or_default();
         let named = |service: &Option<String>| Some(self.services.named(service.as_deref()?));
@@ -137,6 +147,7 @@ impl Routes {
             producer: named(&options.producer_service),
             consumer: named(&options.consumer_service),
             scrub: options.scrub(),
+            measures,
         })
     }
 

@@ -11,9 +11,10 @@
 use std::sync::Arc;
 
 use spanbridge::resource::ResourceId;
-use spanbridge::{Attribute, Fields, Parts, Route};
+use spanbridge::{Fields, Route};
 
 use crate::header_names::HeaderNames;
+use crate::measure::{Measures, RouteMeasures};
 use crate::pattern::Pattern;
 use crate::scrub::Scrub;
 
@@ -35,15 +36,20 @@ pub struct Traced {
     pub consumer: Option<ResourceId>,
     /// Which tokens of a destination are ids.
     pub scrub: Scrub,
+    /// What its messages did. `None`: nobody measures, and nobody does where nothing is traced.
+    pub measures: Option<Arc<RouteMeasures>>,
 }
 
 impl Traced {
-    /// Says the template of a destination, if it has ids in it. `space` is used and left as it
-    /// may be.
-    pub fn add_template(&self, destination: &[u8], space: &mut Vec<u8>, parts: &mut Parts<'_>) {
-        if !self.scrub.is_empty() && self.scrub.template(destination, space) {
-            parts.text_attribute(Attribute::DestinationTemplate, space);
-        }
+    /// Writes the template of a destination to `space`, if it has ids in it.
+    pub fn template<'a>(&self, destination: &[u8], space: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        let has_ids = !self.scrub.is_empty() && self.scrub.template(destination, space);
+        has_ids.then_some(&**space)
+    }
+
+    /// Where a message is counted whose destination has that template.
+    pub fn measures(&self, template: Option<&[u8]>) -> Option<Arc<Measures>> {
+        self.measures.as_ref().map(|measures| measures.of(template))
     }
 }
 
@@ -126,7 +132,8 @@ mod tests {
         let fields = Arc::<Fields>::default();
         let names = HeaderNames::new(&fields, HeaderCase::Lower);
         let scrub = Scrub::empty();
-        Traced { route: None, fields, names, producer: None, consumer: None, scrub }
+        let (producer, consumer) = (None, None);
+        Traced { route: None, fields, names, producer, consumer, scrub, measures: None }
     }
 
     fn table(rules: &[(Option<&str>, Option<&str>)]) -> RouteTable {

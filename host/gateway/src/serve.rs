@@ -8,6 +8,7 @@ use spanbridge::metrics::Counters;
 use spanbridge::otlp::{Flush, Pipeline};
 use tracing::{error, info, warn};
 
+use crate::admin::{Admin, AdminError};
 use crate::config::{Config, ConfigError};
 use crate::gateway::{Gateway, Output, StartError, resources};
 use crate::notify::{State, notify};
@@ -23,6 +24,9 @@ pub enum ServeError {
     /// The exporter cannot start.
     #[error(transparent)]
     Exporter(#[from] spanbridge::otlp::StartError),
+    /// The admin endpoint cannot be had.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// Signals cannot be waited for, or nothing can be written to standard output.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -31,8 +35,8 @@ pub enum ServeError {
 /// Runs a gateway until SIGTERM or SIGINT, then drains it and prints the counters. On SIGHUP it
 /// takes over what `read` answers then.
 ///
-/// Standard output gets one line for each listener when all of them are ready, and at the end one
-/// line for each counter that is not zero; logs go elsewhere.
+/// Standard output gets one line for each place it listens when all of them are ready, and at the
+/// end one line for each counter that is not zero; logs go elsewhere.
 ///
 /// # Errors
 ///
@@ -53,7 +57,9 @@ pub fn serve(
         Pipeline::from_settings(env, resources(env, Arc::clone(&counters)), Arc::clone(&counters))?;
     let output = Output::new(pipeline.as_ref(), env, Arc::clone(&counters));
     let mut gateway = Gateway::start(config, env, &output)?;
-    announce(config, &gateway)?;
+    // Until the end: whoever watches sees the drain.
+    let admin = Admin::start(&config.admin, gateway.observed())?;
+    announce(config, &gateway, &admin)?;
     notify(State::Ready);
 
     let signal = loop {
@@ -73,12 +79,19 @@ pub fn serve(
             Flush::DeadlinePassed | Flush::Refused => warn!("not every span was exported in time"),
         }
     }
+    drop(admin);
     summarise(&counters)?;
     Ok(())
 }
 
-fn announce(config: &Config, gateway: &Gateway) -> io::Result<()> {
+fn announce(config: &Config, gateway: &Gateway, admin: &Admin) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    if let Some(address) = admin.address() {
+        writeln!(out, "admin endpoint on http://{address}")?;
+    }
+    if let Some(path) = &config.admin.socket {
+        writeln!(out, "admin socket at {}", path.display())?;
+    }
     for (address, listener) in gateway.addresses().iter().zip(&config.listeners) {
         let brokers: Vec<_> = listener.brokers.iter().map(ToString::to_string).collect();
         writeln!(out, "listening on {address} for {}", brokers.join(", "))?;

@@ -18,6 +18,7 @@ use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::warn;
 
+use crate::admin::{BEAT_INTERVAL, Beat, Beats};
 use crate::listener::{Listener, Place};
 use crate::live::LiveLimits;
 use crate::open_spans::OpenSpans;
@@ -36,6 +37,7 @@ pub(crate) struct Threads {
     pub runtime: Runtime,
     pub open_spans: Arc<OpenSpans>,
     pub listeners: Vec<Arc<Listener>>,
+    pub beats: Arc<Beats>,
     pub limits: Arc<LiveLimits>,
     pub stop: watch::Receiver<bool>,
 }
@@ -70,9 +72,15 @@ pub(crate) fn start(
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let shared = shared.clone();
         let accepting = accepting.take();
+        let beat = shared.beats.of(number);
         let body = move || {
             let local = LocalSet::new();
-            local.block_on(&runtime, run(shared, accepting, accepted));
+            local.block_on(&runtime, async {
+                tokio::select! {
+                    () = run(shared, accepting, accepted) => {}
+                    () = beat_for_ever(&beat) => {}
+                }
+            });
         };
         threads.push(thread::Builder::new().name(format!("spanbridge-{number}")).spawn(body)?);
     }
@@ -166,6 +174,16 @@ async fn accept(listener: Arc<Listener>, socket: TcpListener, deals: Vec<Deal>, 
             // Its thread is gone only when the gateway is going down.
             let _ = deal.send(Accepted { client, peer, listener, place });
         }
+    }
+}
+
+/// Says once a second that the thread turns.
+async fn beat_for_ever(beat: &Beat) {
+    let mut ticks = interval(BEAT_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        beat.beat();
     }
 }
 

@@ -39,7 +39,32 @@ pub enum ComponentSource {
     Bytes(Vec<u8>),
 }
 
+/// A loaded component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentInfo {
+    /// How many components the runtime loaded before it.
+    pub generation: u64,
+    /// Where it came from: a path, or a word.
+    pub origin: String,
+    /// Its size.
+    pub bytes: usize,
+    /// SHA-256 of it, in hexadecimal digits.
+    pub sha256: String,
+}
+
 impl ComponentSource {
+    /// The most bytes that a component may have.
+    pub const BYTES_MAX: u64 = COMPONENT_BYTES_MAX;
+
+    /// Where it comes from, for people.
+    pub(crate) fn origin(&self) -> String {
+        match self {
+            Self::Embedded => "embedded".to_owned(),
+            Self::Path(path) => path.display().to_string(),
+            Self::Bytes(_) => "bytes".to_owned(),
+        }
+    }
+
     /// The bytes of the component that was built with this crate.
     pub fn embedded() -> &'static [u8] {
         EMBEDDED

@@ -58,6 +58,8 @@ pub(crate) struct Instance {
     seen_all: u64,
     /// Calls of the hot path.
     pub calls: u64,
+    /// Which of the components that the runtime had it is an instance of.
+    pub generation: u64,
 }
 
 /// The functions of the hot path, found in an instance.
@@ -73,6 +75,7 @@ impl Instance {
         store: Store<State>,
         exports: bindings::Component,
         hot: &HotExports,
+        generation: u64,
     ) -> wasmtime::Result<Self> {
         Ok(Self {
             publish: HotFunc::new(&store, hot.publish)?,
@@ -83,6 +86,7 @@ impl Instance {
             seen: Vec::new(),
             seen_all: 0,
             calls: 0,
+            generation,
         })
     }
 

@@ -151,7 +151,7 @@ pub use answer::{Answer, Verdict};
 pub use attribute::Attribute;
 pub use bits::{MessageBits, VerdictBits};
 pub use cache::CodeCache;
-pub use component::ComponentSource;
+pub use component::{ComponentInfo, ComponentSource};
 pub use edit::{Edit, Edits};
 pub use error::{Error, ErrorKind};
 pub use fields::{FieldMatch, Fields};

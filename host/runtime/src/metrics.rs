@@ -117,6 +117,9 @@ counters! {
     }, "Open spans that ended without being recorded, by why.";
     headers_skipped, "Headers too long to be handed to the component.";
     propagations_failed, "Calls of a propagator that did nothing because the component failed.";
+    component_swaps: ComponentSwaps {
+        result = loaded, refused
+    }, "Components that were to replace the loaded one, by whether they did.";
     instances_made, "Instances of the component that were made.";
     instances_recycled, "Instances that were exchanged for fresh ones without having failed.";
     code_cache: CodeCacheUses {
@@ -167,7 +170,7 @@ counters! {
         forgotten because a listener knew too many.";
     publishes_unanswered: PublishesUnanswered {
         reason = closed, count, bytes, age
-    }, "Publish spans that ended without the answer that the client had asked for, by why.";
+    }, "Publishes without the answer that the client had asked for, by why it is not waited for.";
     subscriptions_untracked, "Subscriptions past a session's bounds: who else gets their messages \
         is not said.";
     ack_policies_forgotten, "Consumers that acknowledge nothing or everything at once, forgotten \
@@ -181,6 +184,15 @@ counters! {
     open_spans_evicted: OpenSpansEvicted {
         reason = count, bytes, age
     }, "Process spans given up before their message was settled, by the bound that was reached.";
+    measures_overflow, "Routes and messages that are measured with others, because there were too \
+        many sets of labels: for a route once, for its messages each.";
+    broker_connections: BrokerConnections {
+        result = made, failed, skipped
+    }, "Attempts to reach a broker, by what came of them: connected, failed, or put off because it \
+        could not be reached shortly before.";
+    admin_requests: AdminRequests {
+        result = answered, refused
+    }, "Requests to the admin endpoint; refused: not understood, not allowed, or too many.";
 }
 
 #[cfg(test)]

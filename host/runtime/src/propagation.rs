@@ -72,7 +72,7 @@ impl Propagation {
     /// [`Error::is_component`] when the component fails.
     pub fn new(runtime: &Runtime, kinds: &[PropagatorKind]) -> Result<Self, Error> {
         let shared = Arc::clone(runtime.shared());
-        control(&shared.factory, |instance| instance.configure(kinds))?;
+        control(&shared.pool.factory(), |instance| instance.configure(kinds))?;
         Ok(Self { shared, kinds: kinds.to_vec(), worker: None })
     }
 
@@ -105,7 +105,9 @@ impl Propagation {
         &mut self,
         call: impl FnOnce(&mut Instance) -> Result<T, Failure>,
     ) -> Result<T, Error> {
-        let (mut instance, caller) = match self.worker.take() {
+        let generation = self.shared.pool.generation();
+        let kept = self.worker.take().filter(|(kept, _)| kept.generation == generation);
+        let (mut instance, caller) = match kept {
             Some(worker) => worker,
             None => self.make()?,
         };
@@ -119,7 +121,7 @@ impl Propagation {
     }
 
     fn make(&self) -> Result<(Instance, Caller), Error> {
-        let factory = &self.shared.factory;
+        let factory = self.shared.pool.factory();
         let caller =
             factory.engine.caller().ok_or_else(|| Error::system("its clock has stopped"))?;
         let running = caller.begin();

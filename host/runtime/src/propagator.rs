@@ -73,7 +73,7 @@ impl Propagator {
         let shared = Arc::clone(runtime.shared());
         let settings =
             RouteSettings { propagators: kinds.to_vec(), ..RouteSettings::new("spanbridge") };
-        let (names, written) = control(&shared.factory, |instance| {
+        let (names, written) = control(&shared.pool.factory(), |instance| {
             instance.configure(kinds)?;
             let written = instance.carrier_fields()?;
             instance.open(0, &settings)?.map_err(|_| Failure::Answer)?;
@@ -113,7 +113,15 @@ impl Propagator {
         let mut workers = self.workers();
         let is_open = !workers.breaker.is_closed() && !workers.breaker.allows(Instant::now());
         let idle = if is_open { None } else { workers.idle.pop() };
+        let generation = self.shared.pool.generation();
+        let (idle, old) = match idle {
+            Some(worker) if worker.instance.generation != generation => {
+                (None, std::mem::take(&mut workers.idle))
+            }
+            idle => (idle, Vec::new()),
+        };
         drop(workers);
+        drop(old);
         let worker = idle.or_else(|| if is_open { None } else { self.make() });
         if worker.is_none() {
             self.shared.counters.propagations_failed.add(1);
@@ -122,9 +130,10 @@ impl Propagator {
     }
 
     fn make(&self) -> Option<Worker> {
-        let caller = self.shared.factory.engine.caller()?;
+        let factory = self.shared.pool.factory();
+        let caller = factory.engine.caller()?;
         let running = caller.begin();
-        let mut instance = self.shared.factory.make().ok()?;
+        let mut instance = factory.make().ok()?;
         instance.configure(&self.kinds).ok()?;
         drop(running);
         self.shared.counters.instances_made.add(1);

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::cache::CodeCache;
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::fields::Fields;
 use crate::instance::{Failure, Instance};
@@ -17,6 +19,7 @@ use crate::span_sink::SpanSink;
 use crate::tracer::Tracer;
 
 mod builder;
+mod load;
 
 pub use builder::Builder;
 
@@ -31,9 +34,10 @@ pub struct Runtime {
 
 /// What tracers and propagators share.
 pub(crate) struct Shared {
-    // Before `factory`: its thread calls the engine.
     pub pool: Pool,
-    pub factory: Arc<Factory>,
+    engine: Engine,
+    code_cache: CodeCache,
+    seed: Option<u64>,
     pub routes: Arc<Routes>,
     pub limits: Limits,
     pub sink: Arc<dyn SpanSink>,
@@ -41,6 +45,8 @@ pub(crate) struct Shared {
     pub log: LogGate,
     /// Held while a route is opened or closed.
     changing: Mutex<()>,
+    /// Held while a component is loaded.
+    loading: Mutex<()>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -65,12 +71,13 @@ impl Runtime {
     pub fn open_route(&self, settings: RouteSettings) -> Result<Route, Error> {
         let changing = self.shared.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let number = self.shared.routes.next_number(self.shared.limits.routes_max)?;
-        let fields =
-            control(&self.shared.factory, |instance| match instance.open(number, &settings)? {
+        let fields = control(&self.shared.pool.factory(), |instance| {
+            match instance.open(number, &settings)? {
                 Ok(()) => instance.fields(number).map(Ok),
                 Err(refused) => Ok(Err(refused)),
-            })?
-            .map_err(Error::config)?;
+            }
+        })?
+        .map_err(Error::config)?;
         let fields = fields.iter().map(|(number, name, family)| (*number, &name[..], *family));
         let fields = Arc::new(Fields::new(fields));
         let open = OpenRoute { settings: Arc::new(settings), fields };
@@ -117,6 +124,11 @@ impl Runtime {
     /// An empty batch of settlements, with this runtime's bounds.
     pub fn settle_batch(&self) -> SettleBatch {
         SettleBatch::new(&self.shared.limits)
+    }
+
+    /// Instances that stand ready for a thread that loses its own.
+    pub fn spare_instances(&self) -> usize {
+        self.shared.pool.spares()
     }
 
     /// What was counted.

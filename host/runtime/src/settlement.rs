@@ -36,6 +36,50 @@ pub enum Outcome {
     Abandoned,
 }
 
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Confirmed,
+        Self::Returned,
+        Self::Refused,
+        Self::Unanswered,
+        Self::Ack,
+        Self::Nack,
+        Self::Requeue,
+        Self::Reject,
+        Self::Term,
+        Self::Expired,
+        Self::Claimed,
+        Self::Abandoned,
+    ];
+
+    /// Its name, which spans have as `spanbridge.outcome`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Returned => "returned",
+            Self::Refused => "refused",
+            Self::Unanswered => "unanswered",
+            Self::Ack => "ack",
+            Self::Nack => "nack",
+            Self::Requeue => "requeue",
+            Self::Reject => "reject",
+            Self::Term => "term",
+            Self::Expired => "expired",
+            Self::Claimed => "claimed",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    /// Answers whether a span that ends so has the status of an error.
+    pub const fn is_error(self) -> bool {
+        matches!(
+            self,
+            Self::Returned | Self::Refused | Self::Nack | Self::Reject | Self::Term | Self::Expired
+        )
+    }
+}
+
 /// The end of an open span. Times are nanoseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug)]
 pub struct Settlement<'a> {

@@ -75,6 +75,13 @@ impl Sink {
     }
 }
 
+impl Sink {
+    /// Spans and bytes that count against the bounds of the queue at this moment.
+    pub fn waiting(&self) -> (usize, usize) {
+        self.queue.as_ref().map_or((0, 0), |queue| queue.held())
+    }
+}
+
 /// The worker is woken when this much waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WakeAt {
@@ -168,6 +175,13 @@ impl Queue {
     pub(crate) fn waiting(&self) -> (usize, usize) {
         let state = self.state();
         (state.waiting.spans(), state.waiting.bytes())
+    }
+
+    /// Spans and bytes that wait, and those that the worker has not put into a request yet.
+    fn held(&self) -> (usize, usize) {
+        let state = self.state();
+        let (spans, bytes) = (state.waiting.spans(), state.waiting.bytes());
+        (spans + state.taken_spans, bytes + state.taken_bytes)
     }
 
     pub(crate) fn wake_at(&self) -> WakeAt {

@@ -46,6 +46,8 @@ pub struct Tracer {
     caller: Option<Caller>,
     instance: Option<Instance>,
     breaker: Breaker,
+    /// Of the component that the breaker's failures are of.
+    generation: u64,
     /// The routes as of `version`, so that a call takes no lock.
     slots: Vec<Slot>,
     version: u64,
@@ -57,10 +59,12 @@ type Call<R> = for<'i> fn(&'i mut Instance, &[R], &[u8]) -> Result<Raw<'i>, Fail
 
 impl Tracer {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let caller = shared.factory.engine.caller();
+        let caller = shared.pool.factory().engine.caller();
+        let generation = shared.pool.generation();
         let instance = caller.as_ref().and_then(|caller| shared.pool.take_or_make(caller));
         let (breaker, slots) = (Breaker::default(), shared.routes.slots().clone());
-        Self { version: 0, not_sync: PhantomData, shared, caller, instance, breaker, slots }
+        let (version, not_sync) = (0, PhantomData);
+        Self { shared, caller, instance, breaker, generation, slots, version, not_sync }
     }
 
     /// Messages are about to be handed to the broker. Finished spans go to the sink.
@@ -139,6 +143,12 @@ impl Tracer {
         &mut self,
         calls: impl FnOnce(&mut Instance, &Shared, &[Slot]) -> Result<(), Failure>,
     ) -> Attempt {
+        let generation = self.shared.pool.generation();
+        if self.generation != generation {
+            // Another component has not failed yet.
+            self.generation = generation;
+            self.breaker = Breaker::default();
+        }
         if !self.breaker.is_closed() && !self.breaker.allows(Instant::now()) {
             return Attempt::Bypassed;
         }
@@ -172,7 +182,8 @@ impl Tracer {
             self.version = version;
         }
         let exchange = self.instance.as_ref().is_none_or(|instance| {
-            instance.calls >= self.shared.limits.instance_calls_max
+            instance.generation != self.generation
+                || instance.calls >= self.shared.limits.instance_calls_max
                 || instance.missing(&self.shared.routes) > ROUTES_OPENED_PER_CALL_MAX
         });
         if exchange

@@ -1,5 +1,6 @@
 //! The configuration file: from its text to a configuration.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use super::section::{Problem, Section, Table, section};
 use super::value::{Count, Seconds};
 use super::{Config, ListenerConfig, RouteConfig};
 use crate::address::Address;
+use crate::admin::AdminConfig;
 use crate::routing::ROUTES_MAX;
 
 /// Listeners of a file. Each has a socket and routes of its own.
@@ -53,6 +55,12 @@ section! {
         /// Listen for other machines in front of a broker on a loopback address, which may trust
         /// everyone there.
         live [allow_remote]: bool = "false";
+        /// Where metrics and health are asked for, such as `127.0.0.1:9464`; port 0 takes any free
+        /// one. An address that other machines reach needs `allow_remote`. Unset: nowhere.
+        [admin]: SocketAddr = "";
+        /// A socket in the file system for the same, and for exchanging the component. Only the
+        /// gateway's user can open it. Unset: none.
+        [admin_socket]: PathBuf = "";
     }
 }
 
@@ -114,6 +122,7 @@ fn put_together(top: Top, listeners: Vec<ListenerConfig>, routes: Vec<RouteConfi
         drain_timeout: top.drain_timeout_seconds.map_or(defaults.drain_timeout, Seconds::get),
         flush_timeout: top.flush_timeout_seconds.map_or(defaults.flush_timeout, Seconds::get),
         allow_remote: top.allow_remote.unwrap_or(defaults.allow_remote),
+        admin: AdminConfig { address: top.admin, socket: top.admin_socket },
     }
 }
 

@@ -1,5 +1,6 @@
 //! Types of values in the configuration file.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -131,6 +132,21 @@ impl Value for Address {
 
     fn read(found: Found<'_, '_>) -> Result<Self, String> {
         text(found)?.parse().map_err(|error: crate::address::AddressError| error.to_string())
+    }
+}
+
+impl Value for SocketAddr {
+    fn kind() -> &'static str {
+        "address"
+    }
+
+    fn allowed() -> String {
+        "`IP:PORT`".to_owned()
+    }
+
+    fn read(found: Found<'_, '_>) -> Result<Self, String> {
+        let address = text(found)?.parse();
+        address.map_err(|_| format!("expected {}, found {}", Self::allowed(), show(found)))
     }
 }
 

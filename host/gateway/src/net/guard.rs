@@ -38,10 +38,10 @@ impl Guard {
     }
 
     /// Refuses a listener one of whose brokers has a name that means loopback now.
-    pub(crate) fn check_names(
+    pub(crate) fn check_names<'a>(
         self,
         listen: &Address,
-        brokers: &[Address],
+        brokers: impl IntoIterator<Item = &'a Address>,
     ) -> Result<(), ConfigError> {
         let Some(broker) = self.first_refused(brokers) else { return Ok(()) };
         Err(ConfigError::Refused(format!(
@@ -53,13 +53,16 @@ impl Guard {
 
     /// Answers the first broker whose name means loopback now. A name that means nothing now is
     /// looked at again with each connection.
-    fn first_refused(self, brokers: &[Address]) -> Option<&Address> {
-        let refused = |broker: &&Address| {
+    fn first_refused<'a>(
+        self,
+        brokers: impl IntoIterator<Item = &'a Address>,
+    ) -> Option<&'a Address> {
+        let refused = |broker: &&'a Address| {
             let addresses = (broker.host.as_str(), broker.port).to_socket_addrs();
             addresses.into_iter().flatten().any(|address| self.check(address).is_err())
         };
         // Asking costs time where a name server is slow.
-        if self == Self::Open { None } else { brokers.iter().find(refused) }
+        if self == Self::Open { None } else { brokers.into_iter().find(refused) }
     }
 }
 

@@ -178,7 +178,8 @@ impl Relay for NatsRelay {
         while let Some(waiting) = self.state.awaited.pop() {
             tools.make_room();
             let Tools { counters, settle, .. } = &mut *tools;
-            awaited::give_up(&waiting, &counters.publishes_unanswered.closed, settle);
+            counters.publishes_unanswered.closed.add(1);
+            awaited::give_up(&waiting, settle);
         }
         tools.settle_ended();
     }

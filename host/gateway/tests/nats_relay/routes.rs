@@ -1,6 +1,7 @@
 //! Which route a message belongs to, and what that does to it and to its spans.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use spanbridge::env;
@@ -22,7 +23,8 @@ impl Routed {
     fn new(text: &str) -> Self {
         let bed = Bed::new(7);
         let services = bed.services.clone();
-        let routes = Routes::new(bed.runtime.clone(), env::Settings::default(), services);
+        let routes =
+            Routes::new(bed.runtime.clone(), env::Settings::default(), services, Arc::default());
         let mut routed = Self { bed, routes, now: Instant::now() };
         routed.reload(text);
         routed

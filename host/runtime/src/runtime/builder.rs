@@ -2,22 +2,17 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{Runtime, Shared, control};
-use crate::answer::Buffers;
-use crate::bits::MessageBits;
+use super::load::probe;
+use super::{Runtime, Shared};
 use crate::cache::CodeCache;
-use crate::check;
 use crate::component::ComponentSource;
+use crate::engine::Engine;
 use crate::error::Error;
-use crate::instance::Failure;
 use crate::limits::Limits;
 use crate::log_gate::LogGate;
 use crate::metrics::Counters;
 use crate::pool::{Factory, Pool};
-use crate::record::{Head, Message};
-use crate::resource::ResourceId;
 use crate::route::Routes;
-use crate::settings::RouteSettings;
 use crate::sink::Sink;
 use crate::span_sink::SpanSink;
 
@@ -100,37 +95,30 @@ impl Builder {
     /// cannot run it, or has no more threads.
     pub fn build(self) -> Result<Runtime, Error> {
         let Self { component, code_cache, limits, sink, counters, seed } = self;
-        let factory = Factory::new(&component, &code_cache, &limits, seed, &counters)?;
+        let engine = Engine::new()?;
+        let loading = engine.clone();
+        let factory = Factory::new(loading, 0, &component, &code_cache, &limits, seed, &counters)?;
         probe(&factory)?;
-        let factory = Arc::new(factory);
         let routes = Arc::new(Routes::default());
         let pool = Pool::start(
-            Arc::clone(&factory),
+            Arc::new(factory),
             Arc::clone(&routes),
             Arc::clone(&counters),
             limits.spare_instances_max,
         )?;
-        let (log, changing) = (LogGate::default(), Mutex::default());
-        let shared = Shared { pool, factory, routes, limits, sink, counters, log, changing };
+        let shared = Shared {
+            pool,
+            engine,
+            code_cache,
+            seed,
+            routes,
+            limits,
+            sink,
+            counters,
+            log: LogGate::default(),
+            changing: Mutex::default(),
+            loading: Mutex::default(),
+        };
         Ok(Runtime { shared: Arc::new(shared) })
     }
-}
-
-/// Calls a component once before it is accepted: a route, and a message of it.
-fn probe(factory: &Factory) -> Result<(), Error> {
-    control(factory, |instance| {
-        if instance.open(0, &RouteSettings::new("spanbridge"))?.is_err() {
-            return Err(Failure::Answer);
-        }
-        instance.fields(0)?;
-        let arena = b"spanbridge.probe";
-        // Read-only, so that any edit is a flaw.
-        let bits = MessageBits::READ_ONLY.bits();
-        let head = Head { bits, destination: arena.len() as u32, ..Head::default() };
-        let record = Message { head, start: 1, end: 2, ..Message::default() };
-        let raw = instance.publish(&[record], arena)?;
-        let (mut out, sink) = (Buffers::default(), Sink::discarding());
-        let taken = check::take(raw, &[record], &[ResourceId::DEFAULT], &[], &mut out, &sink);
-        taken.map_err(|_| Failure::Answer)
-    })
 }

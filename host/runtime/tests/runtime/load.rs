@@ -12,7 +12,7 @@ fn load(source: ComponentSource) -> Result<Runtime, Error> {
 }
 
 /// The component of this crate, with every occurrence of a text changed.
-fn patched(from: &str, to: &str) -> Vec<u8> {
+pub(crate) fn patched(from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut bytes = ComponentSource::embedded().to_vec();
     let mut changed = 0;

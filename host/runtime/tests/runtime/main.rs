@@ -8,5 +8,6 @@ mod faulty;
 mod load;
 mod propagator;
 mod spans;
+mod swap;
 mod threads;
 mod tracer;

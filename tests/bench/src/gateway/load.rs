@@ -2,8 +2,8 @@
 //!
 //! The closed loop answers deliveries with publishes, all of one read in one write. The open loop
 //! sends one message a write, at its time, whatever comes back; a second thread does so, because
-//! waiting for sockets has a resolution of a millisecond. Either is warmed up, measured, and emptied:
-//! a message that does not come back is an error.
+//! waiting for sockets has a resolution of a millisecond. Either is warmed up, measured, and
+//! emptied: a message that does not come back is an error.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};

@@ -16,8 +16,9 @@
 //! the responder worked is no part of the publish, and neither is how long nothing was heard.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use spanbridge::metrics::{Counter, Counters};
+use spanbridge::metrics::Counters;
 use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement};
 use spanbridge_wire::nats::Status;
 use spanbridge_wire::nats::jetstream::PublishAnswer;
@@ -26,6 +27,7 @@ use super::limits::{
     AGED_PER_READ_MAX, AWAITED_AGE_MAX, AWAITED_BYTES_MAX, AWAITED_MAX, DETAIL_BYTES_MAX,
 };
 use super::refusing::Destination;
+use crate::measure::{Measured, Measures, exemplar_of};
 use crate::open_spans::{Aged, Weigh};
 
 /// The status of a request that nobody listens to.
@@ -34,13 +36,24 @@ const NO_RESPONDERS: u16 = 503;
 /// JetStream's error for a message that is larger than its stream takes.
 const TOO_LARGE_FOR_STREAM: u64 = 10_054;
 
-/// A publish that waits.
+/// A publish that waits. Its answer is counted and timed whether it has a span or not.
 #[derive(Debug)]
 pub(super) struct Waiting {
     /// `None`: it is not sampled.
     pub(super) span: Option<OpenSpan>,
+    /// When it was handed on, in nanoseconds since the Unix epoch.
+    pub(super) start: u64,
     /// Where it went, if it carries our context.
     pub(super) injected: Option<Destination>,
+    /// `None`: nobody measures.
+    pub(super) measures: Option<Arc<Measures>>,
+}
+
+impl Waiting {
+    /// Nothing comes of its answer.
+    pub(super) fn is_idle(&self) -> bool {
+        self.span.is_none() && self.injected.is_none() && self.measures.is_none()
+    }
 }
 
 impl Weigh for Waiting {
@@ -62,7 +75,11 @@ pub(super) enum Answer<'a> {
 
 /// Publishes by reply subject. The spans of a session end with it.
 #[derive(Debug, Default)]
-pub(super) struct Awaited(Aged<Waiting>);
+pub(super) struct Awaited {
+    waiting: Aged<Waiting>,
+    /// When the last read was handled, and how many were given up for their age with it.
+    aged: (u64, usize),
+}
 
 impl Awaited {
     /// A publish is handed on. One that waits on the same subject gets no answer any more, nor do
@@ -76,31 +93,41 @@ impl Awaited {
         settle: &mut SettleBatch,
     ) {
         let unanswered = &counters.publishes_unanswered;
-        if let Some(former) = self.0.insert(reply, waiting, now) {
-            give_up(&former, &unanswered.count, settle);
+        if let Some(former) = self.waiting.insert(reply, waiting, now) {
+            unanswered.count.add(1);
+            give_up(&former, settle);
+        }
+        if self.aged.0 != now {
+            self.aged = (now, 0);
         }
         loop {
             // Those that are left over go with the next read's publishes.
-            let aged = settle.len() < AGED_PER_READ_MAX
-                && self.0.oldest_time().is_some_and(|at| now.saturating_sub(at) > AWAITED_AGE_MAX);
+            let aged = self.aged.1 < AGED_PER_READ_MAX
+                && settle.len() < AGED_PER_READ_MAX
+                && self
+                    .waiting
+                    .oldest_time()
+                    .is_some_and(|at| now.saturating_sub(at) > AWAITED_AGE_MAX);
             let counter = if aged {
                 &unanswered.age
-            } else if self.0.len() > AWAITED_MAX {
+            } else if self.waiting.len() > AWAITED_MAX {
                 &unanswered.count
-            } else if self.0.bytes() > AWAITED_BYTES_MAX {
+            } else if self.waiting.bytes() > AWAITED_BYTES_MAX {
                 &unanswered.bytes
             } else {
                 return;
             };
-            let Some((_, waiting)) = self.0.pop_oldest() else { return };
-            give_up(&waiting, counter, settle);
+            let Some((_, waiting)) = self.waiting.pop_oldest() else { return };
+            self.aged.1 += usize::from(aged);
+            counter.add(1);
+            give_up(&waiting, settle);
         }
     }
 
     /// Answers whether a publish waits for a message on this subject.
     pub(super) fn contains(&self, subject: &[u8]) -> bool {
         // Most sessions wait for nothing most of the time.
-        !self.0.is_empty() && self.0.contains(subject)
+        !self.waiting.is_empty() && self.waiting.contains(subject)
     }
 
     /// The answer is there. If it is a refusal for the size, and we made the message larger,
@@ -112,14 +139,13 @@ impl Awaited {
         now: u64,
         settle: &mut SettleBatch,
     ) -> Option<Destination> {
-        let Waiting { span, injected } = self.0.remove(subject)?;
+        let Waiting { span, start, injected, measures } = self.waiting.remove(subject)?;
         let refused = match answer {
             Answer::Stream(PublishAnswer::Refused { err_code, .. }) => {
                 injected.filter(|_| err_code == Some(TOO_LARGE_FOR_STREAM))
             }
             _ => None,
         };
-        let Some(span) = span else { return refused };
         let (outcome, end, detail) = match answer {
             Answer::Status(status) if status.code == NO_RESPONDERS => {
                 (Outcome::Returned, now, Cow::Borrowed(status.description))
@@ -132,22 +158,32 @@ impl Awaited {
                 let text = description.and_then(|text| text.as_text(DETAIL_BYTES_MAX));
                 (Outcome::Refused, now, bytes(text.unwrap_or_default()))
             }
-            Answer::Responder => (Outcome::Confirmed, span.start, Cow::default()),
+            Answer::Responder => (Outcome::Confirmed, start, Cow::default()),
         };
-        settle.add(&span, &Settlement { detail: &detail, ..Settlement::new(outcome, end) });
+        if let Some(measures) = measures {
+            let duration = now.saturating_sub(start);
+            let measured = Measured { duration, span: exemplar_of(span.as_ref()), now };
+            let is_timed = !matches!(answer, Answer::Responder);
+            measures.answered(outcome, is_timed.then_some(&measured));
+        }
+        if let Some(span) = span {
+            settle.add(&span, &Settlement { detail: &detail, ..Settlement::new(outcome, end) });
+        }
         refused
     }
 
     /// Takes the oldest publish out: the session is over.
     pub(super) fn pop(&mut self) -> Option<Waiting> {
-        self.0.pop_oldest().map(|(_, waiting)| waiting)
+        self.waiting.pop_oldest().map(|(_, waiting)| waiting)
     }
 }
 
-/// Ends a publish that gets no answer, and counts its span.
-pub(super) fn give_up(waiting: &Waiting, counter: &Counter, settle: &mut SettleBatch) {
+/// Ends a publish that gets no answer.
+pub(super) fn give_up(waiting: &Waiting, settle: &mut SettleBatch) {
+    if let Some(measures) = &waiting.measures {
+        measures.unanswered();
+    }
     if let Some(span) = &waiting.span {
-        counter.add(1);
         settle.add(span, &Settlement::new(Outcome::Unanswered, span.start));
     }
 }

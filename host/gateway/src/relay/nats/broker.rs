@@ -15,7 +15,7 @@
 //! description has passed by ([`policies`](super::policies)) its deliveries have no length; else
 //! they grow old and end as `abandoned`.
 
-use spanbridge::{Attribute, Delivery, MessageBits, SpanContext};
+use spanbridge::{Attribute, Delivery, MessageBits, SpanContext, Verdict, VerdictBits};
 use spanbridge_wire::Step;
 use spanbridge_wire::nats::jetstream::{AckPolicy, AckSubject, PublishAnswer};
 use spanbridge_wire::nats::{self, BrokerDecoder, BrokerFrame, ControlSubject, Error, Message};
@@ -23,9 +23,10 @@ use spanbridge_wire::nats::{self, BrokerDecoder, BrokerFrame, ControlSubject, Er
 use super::awaited::Answer;
 use super::client::MESSAGE_ID;
 use super::limits::{ANSWER_BYTES_MAX, CONSUMER_ANSWER_BYTES_MAX};
-use super::splice::{Marked, Skipped, Splicer};
-use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers};
+use super::splice::{Marked, Splicer};
+use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers, add_template};
 use super::subscriptions::Audience;
+use crate::measure::Measured;
 use crate::relay::Tools;
 
 impl State {
@@ -173,8 +174,19 @@ impl State {
         let mut range = self.push_key(ack);
         let key = &self.keys[range.clone()];
         let (name, policies) = (Self::consumer_of(key), &call.shared.policies);
-        let consumer = self.consumers.get(name, call.now, policies);
+        let consumer = self.consumers.deliver(name, call.now, policies);
+        let subject = message.subject.of(rest);
+        let choice = self.routes.choose(subject);
+        let traced = self.routes.get(choice);
         let Tools { deliver, settle, open_spans, counters, template, .. } = &mut *call.tools;
+        let template = traced.template(subject, template);
+        let is_readable = !matches!(block, Block::Unreadable);
+        let measures = is_readable.then(|| traced.measures(template)).flatten();
+        if let Some(measures) = measures.as_ref().filter(|_| consumer.is_first_answer()) {
+            let duration = call.now.saturating_sub(consumer.requested);
+            let (span, now) = (SpanContext::default(), call.now);
+            measures.received(&Measured { duration, span, now });
+        }
         let (mut bits, mut previous) = (self.header_bits(), SpanContext::default());
         if consumer.policy == Some(AckPolicy::None) {
             range = 0..0;
@@ -183,14 +195,12 @@ impl State {
             if consumer.policy == Some(AckPolicy::All) {
                 policies.delivered(name, ack.stream_sequence, ack.stored_unix_ns, counters);
             }
-            previous = open_spans.begin(key, &consumer.unsettled, call.now, settle);
+            let (unsettled, measures) = (&consumer.unsettled, measures.as_ref());
+            previous = open_spans.begin(key, unsettled, measures, call.now, settle);
         }
-        if matches!(block, Block::Unreadable) {
+        if !is_readable {
             return counters.messages_unreadable.add(1);
         }
-        let subject = message.subject.of(rest);
-        let choice = self.routes.choose(subject);
-        let traced = self.routes.get(choice);
         // Known all the same, so that its settlement is not a stranger's.
         let Some(route) = traced.route else { return };
         let headers = block.headers();
@@ -211,14 +221,15 @@ impl State {
             previous,
         });
         add_headers(&mut parts, headers, &traced.fields);
-        traced.add_template(subject, template, &mut parts);
+        add_template(&mut parts, template);
         parts.text_attribute(Attribute::ConsumerGroup, ack.consumer);
         parts.text_attribute(Attribute::NatsStream, ack.stream);
         if let Ok(sequence) = i64::try_from(ack.stream_sequence) {
             parts.int_attribute(Attribute::NatsSequence, sequence);
         }
-        let index = parts.index();
-        self.marked.push(Marked { at, message: *message, index, choice, key: range });
+        let (index, is_first) = (parts.index(), ack.delivered <= 1);
+        let message = *message;
+        self.marked.push(Marked { at, message, index, choice, key: range, measures, is_first });
     }
 
     /// A message that nobody settles: its span has no length.
@@ -243,6 +254,7 @@ impl State {
         let headers = block.headers();
         let fan_out = audience == Audience::Everybody;
         let Tools { deliver, template, .. } = &mut *call.tools;
+        let template = traced.template(subject, template);
         let mut parts = deliver.add(&Delivery {
             route,
             bits: if fan_out { bits | MessageBits::FAN_OUT } else { bits },
@@ -259,12 +271,13 @@ impl State {
             previous: SpanContext::default(),
         });
         add_headers(&mut parts, headers, &traced.fields);
-        traced.add_template(subject, template, &mut parts);
+        add_template(&mut parts, template);
         if let Audience::Group(group) = audience {
             parts.text_attribute(Attribute::ConsumerGroup, group);
         }
-        let index = parts.index();
-        self.marked.push(Marked { at, message: *message, index, choice, key: 0..0 });
+        let (index, measures) = (parts.index(), traced.measures(template));
+        let (message, key, is_first) = (*message, 0..0, true);
+        self.marked.push(Marked { at, message, index, choice, key, measures, is_first });
     }
 
     /// Asks the component about the deliveries of a read, and changes them.
@@ -281,14 +294,20 @@ impl State {
             while let Some((range, with)) = said.next_if(|(range, _)| range.start < marked.at) {
                 splicer.replace(range, with);
             }
+            if let Some(measures) = &marked.measures {
+                measures.consumed(1);
+                if marked.is_first
+                    && let Some(wait) = wait(&answer.verdict(marked.index), now)
+                {
+                    measures.waited(&wait);
+                }
+            }
             // A client sets no limit to what it takes.
             let names = &self.routes.get(marked.choice).names;
             let (edits, limits) = (answer.edits(marked.index), &call.shared.limits);
             match splicer.edit(marked, edits, u64::MAX, names, limits) {
                 Ok(_) => {}
-                Err(Skipped::TooLarge | Skipped::Refused) => {
-                    counters.injections_skipped.refused.add(1);
-                }
+                Err(_) => counters.injections_skipped.refused.add(1),
             }
             if !marked.key.is_empty()
                 && let Some(span) = answer.open(marked.index)
@@ -299,6 +318,17 @@ impl State {
         said.for_each(|(range, with)| splicer.replace(range, with));
         deliver.clear();
     }
+}
+
+/// How long a message waited; `None`: that is not known, or its clocks contradict each other.
+fn wait(verdict: &Verdict, now: u64) -> Option<Measured> {
+    let known = verdict.published != 0 && !verdict.bits.contains(VerdictBits::CLOCK_SKEW);
+    let Verdict { trace_hi, trace_lo, span_id, .. } = *verdict;
+    let span = match verdict.bits.contains(VerdictBits::SAMPLED) {
+        true => SpanContext { trace_hi, trace_lo, span_id },
+        false => SpanContext::default(),
+    };
+    known.then(|| Measured { duration: now.saturating_sub(verdict.published), span, now })
 }
 
 /// Reads what came on a subject that a publish waits on. `Need`: it is not whole.

@@ -10,15 +10,18 @@
 //!
 //! A payload is read where it settles a delivery, and streams through everywhere else.
 
-use spanbridge::{Publish, SpanContext};
+use spanbridge::metrics::Counters;
+use spanbridge::{Publish, SpanContext, Verdict};
 use spanbridge_wire::Step;
 use spanbridge_wire::nats::jetstream::{ConsumerRequest, PullSubject};
 use spanbridge_wire::nats::{ClientDecoder, ClientFrame, ControlSubject, Error, Message};
+use tracing::warn;
 
 use super::awaited::Waiting;
 use super::limits::ACK_BYTES_MAX;
+use super::shared::NatsShared;
 use super::splice::{Marked, Skipped, Splicer};
-use super::state::{Block, Call, PAYLOAD_PASSES, State, Walk, add_headers};
+use super::state::{Block, Call, PAYLOAD_PASSES, State, Walk, add_headers, add_template};
 use crate::relay::Tools;
 
 /// The header by which a stream knows a message again.
@@ -137,6 +140,7 @@ impl State {
         // Whoever names a subject for the answer is told by it how the publish ended.
         let end = if message.reply.is_some() { 0 } else { call.now };
         let Tools { publish, template, .. } = &mut *call.tools;
+        let template = traced.template(subject, template);
         let mut parts = publish.add(&Publish {
             route,
             bits: self.header_bits(),
@@ -150,9 +154,10 @@ impl State {
             parent: SpanContext::default(),
         });
         add_headers(&mut parts, headers, &traced.fields);
-        traced.add_template(subject, template, &mut parts);
-        let index = parts.index();
-        self.marked.push(Marked { at, message: *message, index, choice, key: 0..0 });
+        add_template(&mut parts, template);
+        let (index, measures) = (parts.index(), traced.measures(template));
+        let (message, key, is_first) = (*message, 0..0, true);
+        self.marked.push(Marked { at, message, index, choice, key, measures, is_first });
     }
 
     /// Asks the component about the publishes of a read, and changes them.
@@ -172,29 +177,59 @@ impl State {
             let (edits, bytes) = (answer.edits(marked.index), splicer.bytes_of(marked));
             let subject = marked.message.subject.of(bytes);
             let (names, limits) = (&self.routes.get(marked.choice).names, &call.shared.limits);
-            let skipped = &counters.injections_skipped;
-            let mut injected = None;
-            if !edits.is_empty() && refusing.contains(subject, now) {
-                skipped.size_refused.add(1);
+            let edited = if !edits.is_empty() && refusing.contains(subject, now) {
+                Err(Skipped::SizeRefused)
             } else {
-                match splicer.edit(marked, edits, self.size_max, names, limits) {
-                    Ok(size) => injected = size.map(|size| (size, refusing.destination(subject))),
-                    Err(Skipped::TooLarge) => skipped.max_payload.add(1),
-                    Err(Skipped::Refused) => skipped.refused.add(1),
+                splicer.edit(marked, edits, self.size_max, names, limits)
+            };
+            let injected = match edited {
+                Ok(size) => size.map(|size| (size, refusing.destination(subject))),
+                Err(skipped) => {
+                    let verdict = answer.verdict(marked.index);
+                    goes_on_without(skipped, &verdict, now, call.shared, counters);
+                    None
                 }
-            }
+            };
             if let Some(largest) = injected.filter(|(size, _)| *size > self.largest_injected()) {
                 self.largest = Some(largest);
             }
-            let Some(reply) = marked.message.reply else { continue };
-            let waiting = Waiting {
-                span: answer.open(marked.index),
-                injected: injected.map(|(_, destination)| destination),
+            let measures = marked.measures.clone();
+            let Some(reply) = marked.message.reply else {
+                if let Some(measures) = measures {
+                    measures.handed_on();
+                }
+                continue;
             };
-            if waiting.span.is_some() || waiting.injected.is_some() {
+            let injected = injected.map(|(_, destination)| destination);
+            let waiting =
+                Waiting { span: answer.open(marked.index), start: now, injected, measures };
+            if !waiting.is_idle() {
                 self.awaited.insert(reply.of(bytes), waiting, now, counters, settle);
             }
         }
         publish.clear();
+    }
+}
+
+/// A publish gets no context, for a reason that is the message's own.
+fn goes_on_without(
+    skipped: Skipped,
+    verdict: &Verdict,
+    now: u64,
+    shared: &NatsShared,
+    counters: &Counters,
+) {
+    let injections = &counters.injections_skipped;
+    let (counter, reason) = match skipped {
+        Skipped::TooLarge => (&injections.max_payload, "max_payload"),
+        Skipped::SizeRefused => (&injections.size_refused, "size_refused"),
+        Skipped::Refused => (&injections.refused, "refused"),
+    };
+    counter.add(1);
+    if shared.may_log(now) {
+        let Verdict { trace_hi, trace_lo, span_id, .. } = verdict;
+        let trace_id = format_args!("{trace_hi:016x}{trace_lo:016x}");
+        let span_id = format_args!("{span_id:016x}");
+        warn!(%trace_id, %span_id, reason, "message goes on without its context");
     }
 }

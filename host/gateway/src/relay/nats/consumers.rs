@@ -15,6 +15,8 @@ use crate::open_spans::{Aged, Unsettled, Weigh};
 pub(super) struct Consumer {
     /// When the session last asked for messages; 0: it never did.
     pub(super) requested: u64,
+    /// A message has come since, before this one.
+    answered: bool,
     /// What was delivered to this session and is not settled.
     pub(super) unsettled: Unsettled,
     /// What it acknowledges; `None`: each message, as far as is known.
@@ -29,6 +31,21 @@ impl Weigh for Consumer {
     }
 }
 
+impl Consumer {
+    /// Answers whether a message that comes now is the first one since the session asked.
+    pub(super) fn is_first_answer(&self) -> bool {
+        self.requested != 0 && !self.answered
+    }
+
+    fn refresh(&mut self, key: &[u8], now: u64, policies: &Policies) {
+        let version = policies.version();
+        if self.version != version {
+            self.policy = policies.get(key, now);
+            self.version = version;
+        }
+    }
+}
+
 /// Consumers by stream and name.
 #[derive(Debug, Default)]
 pub(super) struct Consumers(Aged<Consumer>);
@@ -36,7 +53,10 @@ pub(super) struct Consumers(Aged<Consumer>);
 impl Consumers {
     /// The session asks a consumer for messages.
     pub(super) fn pull(&mut self, key: &[u8], now: u64) {
-        self.with(key, now, |consumer| consumer.requested = now);
+        self.with(key, now, |consumer| {
+            consumer.requested = now;
+            consumer.answered = false;
+        });
     }
 
     /// What a consumer acknowledges.
@@ -47,18 +67,22 @@ impl Consumers {
         policies: &Policies,
     ) -> Option<AckPolicy> {
         // Where nothing is known of any, none has to be looked up.
-        (policies.version() != 0).then(|| self.get(key, now, policies).policy).flatten()
+        if policies.version() == 0 {
+            return None;
+        }
+        self.with(key, now, |consumer| {
+            consumer.refresh(key, now, policies);
+            consumer.policy
+        })
     }
 
     /// A consumer delivers a message. Answers what is known of it.
-    pub(super) fn get(&mut self, key: &[u8], now: u64, policies: &Policies) -> Consumer {
-        let version = policies.version();
+    pub(super) fn deliver(&mut self, key: &[u8], now: u64, policies: &Policies) -> Consumer {
         self.with(key, now, |consumer| {
-            if consumer.version != version {
-                consumer.policy = policies.get(key, now);
-                consumer.version = version;
-            }
-            consumer.clone()
+            consumer.refresh(key, now, policies);
+            let known = consumer.clone();
+            consumer.answered = true;
+            known
         })
     }
 
@@ -80,23 +104,24 @@ impl Consumers {
 mod tests {
     use super::*;
 
-    fn requested(consumers: &mut Consumers, key: &[u8]) -> u64 {
-        consumers.get(key, 3, &Policies::default()).requested
-    }
-
     #[test]
     fn a_consumer_is_known_by_its_latest_request_until_it_is_the_oldest_of_too_many() {
         let mut consumers = Consumers::default();
         consumers.pull(b"S.C", 1);
         consumers.pull(b"S.C", 2);
-        assert_eq!(requested(&mut consumers, b"S.C"), 2);
-        assert_eq!(requested(&mut consumers, b"S.push"), 0);
+        let deliver =
+            |consumers: &mut Consumers, key: &[u8]| consumers.deliver(key, 3, &Policies::default());
+        assert!(deliver(&mut consumers, b"S.C").is_first_answer());
+        assert!(!deliver(&mut consumers, b"S.C").is_first_answer());
+        assert!(!deliver(&mut consumers, b"S.push").is_first_answer(), "nobody asked");
+        assert_eq!(deliver(&mut consumers, b"S.C").requested, 2);
+        assert_eq!(deliver(&mut consumers, b"S.push").requested, 0);
         for number in 2..CONSUMERS_MAX {
             consumers.pull(number.to_string().as_bytes(), 4);
         }
-        assert_eq!(requested(&mut consumers, b"S.C"), 2);
+        assert_eq!(deliver(&mut consumers, b"S.C").requested, 2);
         consumers.pull(b"one more", 6);
-        assert_eq!(requested(&mut consumers, b"S.C"), 2, "it was touched");
+        assert_eq!(deliver(&mut consumers, b"S.C").requested, 2, "it was touched");
         assert_eq!(consumers.0.len(), CONSUMERS_MAX);
         assert!(!consumers.0.contains(b"S.push"), "it was the oldest");
     }

@@ -8,11 +8,14 @@
 //!
 //! A message that cannot be rewritten safely stays as it is.
 
+use std::sync::Arc;
+
 use spanbridge::{Edit, Edits};
 use spanbridge_wire::limits::NatsLimits;
 use spanbridge_wire::nats::{HeaderEdit, Message, Refusal, Rewrite};
 
 use crate::header_names::HeaderNames;
+use crate::measure::Measures;
 use crate::routing::Choice;
 
 /// Edits for which there is room without allocating: those of three formats at once.
@@ -30,6 +33,10 @@ pub(super) struct Marked {
     pub(super) choice: Choice,
     /// Its key among the keys of the read; empty for a message that nobody settles.
     pub(super) key: std::ops::Range<usize>,
+    /// Of its route and destination. `None`: nobody measures.
+    pub(super) measures: Option<Arc<Measures>>,
+    /// Nobody got it before: its wait is a wait in the queue.
+    pub(super) is_first: bool,
 }
 
 /// Why a message stays as it is.
@@ -37,6 +44,8 @@ pub(super) struct Marked {
 pub(super) enum Skipped {
     /// It would be larger than the receiver takes.
     TooLarge,
+    /// Its destination has refused one that our headers made too large.
+    SizeRefused,
     /// It cannot be changed safely.
     Refused,
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use spanbridge::resource::ResourceId;
-use spanbridge::{Fields, MessageBits, Outcome, Parts, Settlement};
+use spanbridge::{Attribute, Fields, MessageBits, Outcome, Parts, Settlement};
 use spanbridge_wire::Step;
 use spanbridge_wire::json::Value;
 use spanbridge_wire::nats::jetstream::{
@@ -359,6 +359,13 @@ impl State {
         self.marked.shrink_to(MARKED_KEPT_MAX);
         self.keys.clear();
         self.keys.shrink_to(KEY_BYTES_KEPT_MAX);
+    }
+}
+
+/// Hands in what is left of a destination without its ids.
+pub(super) fn add_template(parts: &mut Parts<'_>, template: Option<&[u8]>) {
+    if let Some(template) = template {
+        parts.text_attribute(Attribute::DestinationTemplate, template);
     }
 }
 

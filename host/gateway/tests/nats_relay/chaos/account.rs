@@ -1,7 +1,8 @@
 //! The account at the end: nothing is missing, nothing is there twice.
 //!
 //! ```text
-//! messages seen = spans made - those of pulls + untraced + spans lost on the way to their end + not sampled
+//! messages seen = spans made - those of pulls + untraced + not sampled
+//!                 + spans lost on the way to their end
 //! spans made    = exported + dropped, by reason
 //! ```
 //!

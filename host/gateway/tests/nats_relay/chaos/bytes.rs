@@ -43,9 +43,9 @@ impl<'a> Head<'a> {
         let has_block = matches!(words[0], b"HPUB" | b"HMSG");
         let (mut block, mut payload) = (0, 0);
         if has_block || matches!(words[0], b"PUB" | b"MSG") {
-            payload = number(words.pop().expect("a length"));
+            payload = number(words.pop().unwrap_or_default());
             if has_block {
-                block = number(words.pop().expect("a length"));
+                block = number(words.pop().unwrap_or_default());
                 payload -= block;
             }
         }

@@ -1,0 +1,140 @@
+//! Loading a component into a running runtime.
+//!
+//! ```text
+//! file ─▶ compiled, linked ─▶ probed ─▶ every open route tried ─▶ spares made ─▶ exchanged
+//!             │                  │                │                    │
+//!             └──────────────────┴── refused: ────┴── nothing changes ─┘
+//! ```
+//!
+//! All of this happens on the thread that asks, and none of it on a thread that carries messages.
+//! Those see a number that changed and take an instance of the new component, which waits for them.
+//!
+//! Spans that are open stay open. Their beginning is what the old component encoded, and the new
+//! one ends it: the contract has `settle` take the beginning of any component of its version.
+
+use std::sync::{Arc, PoisonError};
+
+use super::{Runtime, control};
+use crate::answer::Buffers;
+use crate::bits::MessageBits;
+use crate::check;
+use crate::component::{ComponentInfo, ComponentSource};
+use crate::error::Error;
+use crate::fields::Fields;
+use crate::instance::{Failure, Instance};
+use crate::pool::Factory;
+use crate::record::{Head, Message};
+use crate::resource::ResourceId;
+use crate::route::OpenRoute;
+use crate::settings::RouteSettings;
+use crate::sink::Sink;
+
+impl Runtime {
+    /// What is loaded.
+    pub fn component(&self) -> ComponentInfo {
+        self.shared.pool.factory().info.clone()
+    }
+
+    /// Loads another component in place of the one that is loaded, if it is fit to be.
+    ///
+    /// Blocks while it compiles: tens of milliseconds, up to seconds for a large one. Messages are
+    /// traced by the old component meanwhile, and none waits. A tracer changes over at its next
+    /// call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_component`] when the component cannot be read, is none, is one for another
+    /// version of the contract, fails its first calls, refuses a route that is open, or asks for
+    /// other headers than the loaded one. Then the loaded one stays, and nothing was changed.
+    pub fn load_component(&self, source: &ComponentSource) -> Result<ComponentInfo, Error> {
+        let shared = &self.shared;
+        let loading = shared.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = self.try_load(source);
+        drop(loading);
+        match &loaded {
+            Ok(_) => shared.counters.component_swaps.loaded.add(1),
+            Err(_) => shared.counters.component_swaps.refused.add(1),
+        }
+        loaded
+    }
+
+    fn try_load(&self, source: &ComponentSource) -> Result<ComponentInfo, Error> {
+        let shared = &self.shared;
+        let factory = Factory::new(
+            shared.engine.clone(),
+            shared.pool.generation() + 1,
+            source,
+            &shared.code_cache,
+            &shared.limits,
+            shared.seed,
+            &shared.counters,
+        )?;
+        probe(&factory)?;
+        // A route that were opened from here on would not be tried.
+        let changing = shared.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let routes: Vec<OpenRoute> =
+            shared.routes.slots().iter().filter_map(|slot| slot.open.clone()).collect();
+        for route in &routes {
+            try_route(&factory, route)?;
+        }
+        let info = factory.info.clone();
+        shared.pool.exchange(Arc::new(factory))?;
+        drop(changing);
+        Ok(info)
+    }
+}
+
+/// Calls a component once before it is accepted: a route, and a message of it.
+pub(super) fn probe(factory: &Factory) -> Result<(), Error> {
+    control(factory, |instance| {
+        if instance.open(0, &RouteSettings::new("spanbridge"))?.is_err() {
+            return Err(Failure::Answer);
+        }
+        instance.fields(0)?;
+        send(instance)
+    })
+}
+
+/// Opens a route that is in use, and sends a message of it.
+fn try_route(factory: &Factory, route: &OpenRoute) -> Result<(), Error> {
+    let found = control(factory, |instance| {
+        if let Err(refusal) = instance.open(0, &route.settings)? {
+            return Ok(Err(refusal));
+        }
+        send(instance)?;
+        instance.fields(0).map(Ok)
+    })?;
+    let found = found.map_err(|refusal| {
+        Error::component(format!("expected it to take the routes that are open, found: {refusal}"))
+    })?;
+    let found = found.iter().map(|(number, name, family)| (*number, &name[..], *family));
+    // Sessions have looked the numbers up, and batches that are under way hold them.
+    let (expected, found) = (spelled(&route.fields), spelled(&Fields::new(found)));
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::component(format!(
+        "expected it to ask for the headers {expected}, found {found}; other headers need a restart"
+    )))
+}
+
+/// Every header name with its number, `*` behind a prefix.
+fn spelled(fields: &Fields) -> String {
+    let field = |(number, name): (u8, &str)| {
+        let star = if fields.is_family(number) { "*" } else { "" };
+        format!("{number}={name}{star}")
+    };
+    fields.iter().map(field).collect::<Vec<_>>().join(" ")
+}
+
+/// Hands in a message of route 0 that may not be changed, so that any edit is a flaw.
+fn send(instance: &mut Instance) -> Result<(), Failure> {
+    let arena = b"spanbridge.probe";
+    let bits = MessageBits::READ_ONLY.bits();
+    let head = Head { bits, destination: arena.len() as u32, ..Head::default() };
+    let record = Message { head, start: 1, end: 2, ..Message::default() };
+    let raw = instance.publish(&[record], arena)?;
+    let (mut out, sink) = (Buffers::default(), Sink::discarding());
+    let taken = check::take(raw, &[record], &[ResourceId::DEFAULT], &[], &mut out, &sink);
+    taken.map_err(|_| Failure::Answer)
+}
