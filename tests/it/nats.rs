@@ -5,6 +5,7 @@ mod cluster;
 mod consumers;
 mod core;
 mod edges;
+mod events;
 mod jetstream;
 
 use spanbridge_tests::Span;

@@ -199,7 +199,7 @@ impl Exit {
 }
 
 /// Reads lines of the form `name value`; other lines are something else and left out.
-fn summary(lines: &[String]) -> BTreeMap<String, f64> {
+pub(crate) fn summary(lines: &[String]) -> BTreeMap<String, f64> {
     let pairs = lines.iter().filter_map(|line| line.trim().rsplit_once(char::is_whitespace));
     let numbers = pairs.filter_map(|(name, value)| Some((name.trim().into(), value.parse().ok()?)));
     numbers.collect()

@@ -15,6 +15,10 @@ use crate::address::Address;
 use crate::config::{Config, ConfigError, ListenerConfig, RouteOptions};
 use crate::net::options::NetOptions;
 
+mod nats_events;
+
+pub use nats_events::{NatsEventsArgs, ScrubRule};
+
 /// Traces that survive a message queue.
 ///
 /// Spanbridge stands between programs and their broker, writes trace context into messages that
@@ -38,6 +42,10 @@ pub enum Command {
     CheckConfig(CheckConfigArgs),
     /// Show one trace across a queue, with nothing installed.
     Demo(DemoArgs),
+    /// Turn the trace events of NATS servers into spans.
+    ///
+    /// It reads them as an ordinary client, beside the way of the messages.
+    NatsEvents(NatsEventsArgs),
     /// Read context from carriers: JSON lines in, JSON lines out.
     Extract(CarrierArgs),
     /// Write context into carriers: JSON lines in, JSON lines out.

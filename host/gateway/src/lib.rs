@@ -32,6 +32,7 @@ mod listener;
 mod live;
 pub mod log;
 pub mod measure;
+pub mod nats_events;
 pub mod net;
 mod notify;
 pub mod open_spans;

@@ -13,10 +13,10 @@ use spanbridge::metrics::Counters;
 use spanbridge::{Propagation, PropagatorKind, Runtime, env};
 use spanbridge_gateway::admin::client;
 use spanbridge_gateway::carrier_json::{self, Verb};
-use spanbridge_gateway::cli::{CarrierArgs, Cli, Command, GatewayArgs};
+use spanbridge_gateway::cli::{CarrierArgs, Cli, Command, GatewayArgs, NatsEventsArgs};
 use spanbridge_gateway::config::ConfigError;
 use spanbridge_gateway::failure::Failure;
-use spanbridge_gateway::{check_config, demo, log, serve};
+use spanbridge_gateway::{check_config, demo, log, nats_events, serve};
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
             check_config::run(&args, &env::Env::from_process()).map_err(Into::into)
         }
         Command::Demo(args) => demo::run(&args).map_err(Into::into),
+        Command::NatsEvents(args) => nats_events(&args),
         Command::Extract(args) => carriers(Verb::Extract, &args),
         Command::Inject(args) => carriers(Verb::Inject, &args),
         Command::Component(args) => client::run(&args.verb).map_err(Into::into),
@@ -51,6 +52,14 @@ fn gateway(args: &GatewayArgs) -> anyhow::Result<()> {
     let counters = Arc::new(Counters::default());
     env::Warning::report(&warnings, &counters);
     Ok(serve::serve(&args.config()?, || args.config(), &settings, counters)?)
+}
+
+fn nats_events(args: &NatsEventsArgs) -> anyhow::Result<()> {
+    let (settings, warnings) = env::Settings::read(&env::Env::from_process())?;
+    log::start(args.log_format, settings.log_level);
+    let counters = Arc::new(Counters::default());
+    env::Warning::report(&warnings, &counters);
+    Ok(nats_events::run(args, &settings, counters)?)
 }
 
 fn carriers(verb: Verb, args: &CarrierArgs) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 use spanbridge::env;
 use spanbridge::metrics::Counters;
@@ -72,16 +73,20 @@ pub fn serve(
     notify(State::Stopping);
     let flush_timeout = gateway.config().flush_timeout;
     gateway.stop();
-    if let Some(pipeline) = pipeline {
-        match pipeline.shutdown(flush_timeout) {
-            Flush::Done => {}
-            Flush::Lost { spans } => warn!(spans, "spans were lost on the way out"),
-            Flush::DeadlinePassed | Flush::Refused => warn!("not every span was exported in time"),
-        }
-    }
+    flush(pipeline, flush_timeout);
     drop(admin);
     summarise(&counters)?;
     Ok(())
+}
+
+/// Exports what is queued, and says what could not be.
+pub(crate) fn flush(pipeline: Option<Pipeline>, timeout: Duration) {
+    let Some(pipeline) = pipeline else { return };
+    match pipeline.shutdown(timeout) {
+        Flush::Done => {}
+        Flush::Lost { spans } => warn!(spans, "spans were lost on the way out"),
+        Flush::DeadlinePassed | Flush::Refused => warn!("not every span was exported in time"),
+    }
 }
 
 fn announce(config: &Config, gateway: &Gateway, admin: &Admin) -> io::Result<()> {
@@ -128,7 +133,7 @@ fn reload(
     let _ = writeln!(out, "{said}").and_then(|()| out.flush());
 }
 
-fn summarise(counters: &Counters) -> io::Result<()> {
+pub(crate) fn summarise(counters: &Counters) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "stopped; counted since the start:")?;
     let mut result = Ok(());
@@ -149,7 +154,7 @@ fn summarise(counters: &Counters) -> io::Result<()> {
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
+pub(crate) enum Asked {
     /// The name of the signal.
     Stop(&'static str),
     #[cfg_attr(not(unix), expect(dead_code, reason = "no signal asks for it there"))]
@@ -157,7 +162,7 @@ enum Asked {
 }
 
 /// The signals that ask a program for something.
-struct Signals {
+pub(crate) struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -168,7 +173,7 @@ struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -177,7 +182,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Asked {
+    pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
             _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
@@ -188,11 +193,11 @@ impl Signals {
 
 #[cfg(not(unix))]
 impl Signals {
-    fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {})
     }
 
-    async fn next(&mut self) -> Asked {
+    pub(crate) async fn next(&mut self) -> Asked {
         // A console that cannot be listened to leaves only the kill.
         let _ = tokio::signal::ctrl_c().await;
         Asked::Stop("Ctrl-C")

@@ -193,6 +193,15 @@ counters! {
     admin_requests: AdminRequests {
         result = answered, refused
     }, "Requests to the admin endpoint; refused: not understood, not allowed, or too many.";
+    server_events: ServerEvents {
+        result = traced, dropped, no_context, unsampled, control, unread, too_large, compressed,
+            failed, missed
+    }, "Trace events of NATS servers, by what became of them.";
+    server_event_entries_left_out: ServerEventEntriesLeftOut {
+        reason = unknown, count
+    }, "Entries of trace events that their span does not show, by why.";
+    server_events_alike, "Trace events of servers that went on to others, whose message could not \
+        be told from an earlier one.";
 }
 
 #[cfg(test)]
