@@ -39,8 +39,9 @@ bench: ## measures the call path, and prints the table
 	cargo build --release -p spanbridge-bench --bins
 	cargo run --release -p spanbridge-bench
 
-soak: ## relays random traffic with faults for TIME seconds, in memory, and accounts for all of it
-	SPANBRIDGE_SIMULATION_SECONDS=$(TIME) cargo test -p spanbridge-gateway --test nats_relay -- --ignored --nocapture random_seeds
+soak: ## looks for lost bytes and spans and for growing memory, twice for TIME seconds
+	tests/tools/install.sh linker wasm python
+	tests/tools/soak.sh $(TIME)
 
 bench-gateway: ## measures the gateway beside HAProxy, six minutes on a quiet machine; ARGS=--quick
 	tests/tools/install.sh linker wasm python bench

@@ -20,6 +20,7 @@
 pub mod authority;
 pub mod bed;
 pub mod client;
+pub mod counter;
 pub mod gateway;
 pub mod http;
 pub mod nats_server;
@@ -37,6 +38,7 @@ pub mod wait;
 pub use authority::Authority;
 pub use bed::Bed;
 pub use client::Client;
+pub use counter::{Counted, Counter};
 pub use gateway::{Exit, Gateway};
 pub use nats_server::{Flavour, NatsServer};
 pub use peer::Peer;
