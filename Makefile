@@ -1,7 +1,7 @@
 # Each target is a few lines; what has to decide something is a script in tests/tools.
 TIME ?= 60
 .DEFAULT_GOAL := help
-.PHONY: help build guest demo check test lint fmt fuzz soak bench bench-gateway doc wit deny tools clean
+.PHONY: help build guest demo check test lint fmt fuzz soak client-suite bench bench-gateway doc wit deny tools clean
 
 help: ## prints this list
 	@echo 'usage: make TARGET'
@@ -39,8 +39,14 @@ bench: ## measures the call path, and prints the table
 	cargo build --release -p spanbridge-bench --bins
 	cargo run --release -p spanbridge-bench
 
-soak: ## relays random traffic with faults for TIME seconds, in memory, and accounts for all of it
-	SPANBRIDGE_SIMULATION_SECONDS=$(TIME) cargo test -p spanbridge-gateway --test nats_relay -- --ignored --nocapture random_seeds
+soak: ## looks for lost bytes and spans and for growing memory, twice for TIME seconds
+	tests/tools/install.sh linker wasm python
+	tests/tools/soak.sh $(TIME)
+
+client-suite: ## runs nats-py's own tests against a server and through a gateway, and compares
+	tests/tools/install.sh linker wasm python
+	cargo build -p spanbridge-gateway --bin spanbridge
+	tests/tools/nats-py-suite.sh
 
 bench-gateway: ## measures the gateway beside HAProxy, six minutes on a quiet machine; ARGS=--quick
 	tests/tools/install.sh linker wasm python bench

@@ -18,5 +18,6 @@ mod harness;
 mod nats;
 mod net;
 mod readme;
+mod soak;
 mod tidy;
 mod traffic;

@@ -20,6 +20,7 @@
 pub mod authority;
 pub mod bed;
 pub mod client;
+pub mod counter;
 pub mod gateway;
 pub mod http;
 pub mod nats_events;
@@ -38,6 +39,7 @@ pub mod wait;
 pub use authority::Authority;
 pub use bed::Bed;
 pub use client::Client;
+pub use counter::{Counted, Counter};
 pub use gateway::{Exit, Gateway};
 pub use nats_events::NatsEvents;
 pub use nats_server::{Flavour, NatsServer};
