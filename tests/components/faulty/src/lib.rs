@@ -135,7 +135,8 @@ fn part(arena: &[u8], at: u32, length: u32) -> &[u8] {
 
 impl Messaging for Faulty {
     fn fields(_: Route) -> Vec<Field> {
-        vec![Field { number: 0, name: "traceparent".to_string(), family: false }]
+        let name = "traceparent".to_string();
+        vec![Field { number: 0, name, family: false, spares_body: true }]
     }
 
     fn open(_: Route, settings: Settings) -> Result<(), String> {
