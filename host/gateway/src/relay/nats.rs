@@ -28,6 +28,7 @@ mod shared;
 mod splice;
 mod state;
 mod subscriptions;
+mod walk;
 
 use std::sync::Arc;
 
@@ -36,7 +37,8 @@ use tracing::warn;
 
 use super::{Fed, Relay, Side, Tools};
 use splice::Splicer;
-use state::{Call, State, Stop};
+use state::{Call, State};
+use walk::Stop;
 
 pub use shared::NatsShared;
 

@@ -24,8 +24,9 @@ use super::awaited::Answer;
 use super::client::MESSAGE_ID;
 use super::limits::{ANSWER_BYTES_MAX, CONSUMER_ANSWER_BYTES_MAX};
 use super::splice::{Marked, Splicer};
-use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers, add_template};
+use super::state::{Block, Call, State, add_headers, add_template};
 use super::subscriptions::Audience;
+use super::walk::{PAYLOAD_PASSES, Stop, Walk};
 use crate::measure::Measured;
 use crate::relay::Tools;
 

@@ -21,7 +21,8 @@ use super::awaited::Waiting;
 use super::limits::ACK_BYTES_MAX;
 use super::shared::NatsShared;
 use super::splice::{Marked, Skipped, Splicer};
-use super::state::{Block, Call, PAYLOAD_PASSES, State, Walk, add_headers, add_template};
+use super::state::{Block, Call, State, add_headers, add_template};
+use super::walk::{PAYLOAD_PASSES, Walk};
 use crate::relay::Tools;
 
 /// The header by which a stream knows a message again.

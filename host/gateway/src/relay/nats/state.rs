@@ -4,12 +4,11 @@ use std::ops::Range;
 
 use spanbridge::resource::ResourceId;
 use spanbridge::{Attribute, Fields, MessageBits, Outcome, Parts, Settlement};
-use spanbridge_wire::Step;
 use spanbridge_wire::json::Value;
 use spanbridge_wire::nats::jetstream::{
     Ack, AckPolicy, AckSubject, ConsumerAnswer, ConsumerRequest, PullSubject,
 };
-use spanbridge_wire::nats::{Connect, Error, Headers, Info, Message};
+use spanbridge_wire::nats::{Connect, Headers, Info, Message};
 use tracing::warn;
 
 use super::asked::{self, Asked};
@@ -46,58 +45,6 @@ impl Call<'_> {
         self.shared.refusing.insert(destination, self.now, counters);
         if self.shared.may_log(self.now) {
             warn!("a message was refused for its size; its subject gets no context any more");
-        }
-    }
-}
-
-/// How far one read was understood.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Walk {
-    /// So many bytes go on now; the rest is held.
-    pub(super) done: usize,
-    /// The rest is held until what goes on has been written: there are more messages than one call
-    /// of the component takes.
-    pub(super) full: bool,
-    /// From there on, nothing of the session is read any more.
-    pub(super) stop: Option<Stop>,
-}
-
-/// Why a session is not read any more.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Stop {
-    /// A TLS handshake follows.
-    Tls,
-    /// The bytes are not the protocol.
-    Protocol(Error),
-}
-
-impl Walk {
-    /// The rest is held until more of it comes.
-    pub(super) const fn until(done: usize) -> Self {
-        Self { done, full: false, stop: None }
-    }
-
-    /// The rest is held until this much has been written.
-    pub(super) const fn full(done: usize) -> Self {
-        Self { done, full: true, stop: None }
-    }
-
-    /// Everything goes on, and nothing is read any more.
-    pub(super) fn stopped(input: &[u8], stop: impl Into<Stop>) -> Self {
-        Self { done: input.len(), full: false, stop: Some(stop.into()) }
-    }
-}
-
-/// What was read of a payload behind a head: nothing, because it streams through.
-pub(super) const PAYLOAD_PASSES: Step<()> = Step::Frame { frame: (), len: 0 };
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        /// The first byte of a TLS record that carries a handshake: RFC 8446, section 5.1.
-        const HANDSHAKE: u8 = 0x16;
-        match error {
-            Error::Operation { found: HANDSHAKE } => Self::Tls,
-            error => Self::Protocol(error),
         }
     }
 }
