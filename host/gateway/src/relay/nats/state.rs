@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use spanbridge::metrics::Counters;
 use spanbridge::resource::ResourceId;
 use spanbridge::{Attribute, Fields, MessageBits, Outcome, Parts, Settlement};
 use spanbridge_wire::json::Value;
@@ -21,6 +22,8 @@ use super::shared::NatsShared;
 use super::splice::Marked;
 use super::subscriptions::Subscriptions;
 use crate::relay::Tools;
+use crate::relay::bodies::{Bodies, Wish};
+use crate::routing::Choice;
 
 /// What INFO says of the addresses of a cluster in place of them.
 const NO_ADDRESSES: &[u8] = b"[]";
@@ -47,6 +50,20 @@ impl Call<'_> {
             warn!("a message was refused for its size; its subject gets no context any more");
         }
     }
+}
+
+/// A message that was read, as far as both directions read it alike.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen<'a> {
+    pub(super) message: &'a Message,
+    /// The bytes from its control line on.
+    pub(super) bytes: &'a [u8],
+    /// Where they begin in the input.
+    pub(super) at: usize,
+    pub(super) block: Block<'a>,
+    pub(super) choice: Choice,
+    /// What the component is to see of its payload: all of it, or nothing.
+    pub(super) body: &'a [u8],
 }
 
 /// A message's header block.
@@ -107,6 +124,8 @@ pub(super) struct State {
     pub(super) said: Vec<(Range<usize>, &'static [u8])>,
     /// The traced messages of this read.
     pub(super) marked: Vec<Marked>,
+    /// What of bodies was handed in with them.
+    pub(super) bodies: Bodies,
     /// The keys of its deliveries.
     pub(super) keys: Vec<u8>,
 }
@@ -127,6 +146,7 @@ impl State {
             largest: None,
             said: Vec::new(),
             marked: Vec::new(),
+            bodies: Bodies::default(),
             keys: Vec::new(),
         }
     }
@@ -190,6 +210,27 @@ impl State {
 
     pub(super) fn header_bits(&self) -> MessageBits {
         if self.has_headers() { MessageBits::empty() } else { MessageBits::NO_HEADERS }
+    }
+
+    /// Decides about a message's body: it is read where its route has an envelope and no header
+    /// says that the component can do without.
+    pub(super) fn body_wish(
+        &self,
+        choice: Choice,
+        message: &Message,
+        block: Block<'_>,
+        counters: &Counters,
+    ) -> Wish {
+        let traced = self.routes.get(choice);
+        if !traced.has_envelope || matches!(block, Block::Unreadable) {
+            return Wish::Passes;
+        }
+        let spares = |name| traced.fields.find(name).is_some_and(|field| field.spares_body);
+        let mut headers = block.headers().into_iter().flatten();
+        if self.has_headers() && headers.any(|header| spares(header.name)) {
+            return Wish::Passes;
+        }
+        self.bodies.wish(message.payload_len as usize, counters)
     }
 
     /// Appends the key of a delivery to the keys and answers where it is.
@@ -304,6 +345,7 @@ impl State {
         self.said = Vec::new();
         self.marked.clear();
         self.marked.shrink_to(MARKED_KEPT_MAX);
+        self.bodies.clear();
         self.keys.clear();
         self.keys.shrink_to(KEY_BYTES_KEPT_MAX);
     }
