@@ -147,6 +147,7 @@ impl Routes {
             producer: named(&options.producer_service),
             consumer: named(&options.consumer_service),
             scrub: options.scrub(),
+            concurrency: options.concurrency(),
             measures,
         })
     }

@@ -8,6 +8,7 @@
 //! A table belongs to one listener and never changes; a reload makes another one. Choosing
 //! allocates nothing.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use spanbridge::resource::ResourceId;
@@ -36,6 +37,8 @@ pub struct Traced {
     pub consumer: Option<ResourceId>,
     /// Which tokens of a destination are ids.
     pub scrub: Scrub,
+    /// How many messages a consumer works on at once. `None`: that is not known.
+    pub concurrency: Option<NonZeroU32>,
     /// What its messages did. `None`: nobody measures, and nobody does where nothing is traced.
     pub measures: Option<Arc<RouteMeasures>>,
 }
@@ -132,8 +135,9 @@ mod tests {
         let fields = Arc::<Fields>::default();
         let names = HeaderNames::new(&fields, HeaderCase::Lower);
         let scrub = Scrub::empty();
-        let (producer, consumer) = (None, None);
-        Traced { route: None, fields, names, producer, consumer, scrub, measures: None }
+        let (producer, consumer, concurrency) = (None, None, None);
+        let (route, measures) = (None, None);
+        Traced { route, fields, names, producer, consumer, scrub, concurrency, measures }
     }
 
     fn table(rules: &[(Option<&str>, Option<&str>)]) -> RouteTable {

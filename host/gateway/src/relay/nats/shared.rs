@@ -54,6 +54,7 @@ impl NatsShared {
             producer: None,
             consumer: None,
             scrub: Scrub::empty(),
+            concurrency: None,
             measures: None,
         };
         Self::with_routes(Arc::new(RouteTable::new(Vec::new(), default)), services)
