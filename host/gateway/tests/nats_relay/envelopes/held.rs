@@ -147,6 +147,19 @@ fn bodies_past_what_one_call_takes_wait_for_the_write_of_those_before_them() {
 }
 
 #[test]
+fn messages_behind_a_large_body_wait_for_its_write() {
+    let routed = Routed::new(ROUTE);
+    let mut session = old(&routed.bed);
+    session.writes = 0;
+    let large = publish("json.a", "", None, &of_length(BODY_BYTES_MAX));
+    session.client(large + &publish("other", "", None, "x").repeat(1000));
+    assert_eq!(session.writes, 2);
+    let sent = operations(session.take_to_broker().as_bytes());
+    assert!(taken_out(&sent[0].payload).1.is_some());
+    assert_eq!((sent.len(), routed.bed.spans().len()), (1001, 1001));
+}
+
+#[test]
 fn what_is_held_goes_on_when_its_sender_ends() {
     let routed = Routed::new(ROUTE);
     for cut in 1..40 {
