@@ -84,9 +84,8 @@ fn continued(flavour: Flavour) -> Result<()> {
     let folder = TempDir::new()?;
     let Some(bed) = start(flavour, "delivery = \"continue\"\n", &folder)? else { return Ok(()) };
     // The producer is instrumented: by hand, because its library has no headers.
-    let payload = format!(
-        "{{{{\"_otel\": {{{{\"traceparent\": \"00-{TRACE_ID}-b7ad6b7169203331-01\"}}}}, \"n\": {{}}}}}}"
-    );
+    let context = r#"{{"traceparent": "00-TRACE-b7ad6b7169203331-01"}}"#.replace("TRACE", TRACE_ID);
+    let payload = r#"{{"_otel": CONTEXT, "n": {}}}"#.replace("CONTEXT", &context);
     let bodies = send(&bed.gateway.url(), &payload)?;
     let (_, spans) = bed.finish()?;
     let processes = named(&spans, "process orders.created");
