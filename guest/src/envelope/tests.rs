@@ -102,6 +102,17 @@ fn entries_are_read_up_to_the_limit() {
 }
 
 #[test]
+fn names_of_entries_are_read_up_to_the_limit() {
+    // Escapes count as they stand there: they are what takes time.
+    for unit in ["n", r"\n", r"\u006e"] {
+        let most = ENTRY_NAME_BYTES_MAX / unit.len();
+        let with = |count: usize| format!(r#"{{"_otel":{{"{}":"v"}}}}"#, unit.repeat(count));
+        assert!(look(&with(most)).is_some(), "{unit}");
+        assert!(look(&with(most + 1)).is_none(), "{unit}");
+    }
+}
+
+#[test]
 fn a_missing_field_is_added_as_the_last_member() {
     let table = [
         ("{}", r#"{"_otel":{"traceparent":"a","tracestate":"b"}}"#),

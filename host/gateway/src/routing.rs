@@ -35,6 +35,8 @@ pub struct Traced {
     pub producer: Option<ResourceId>,
     /// Whose consumer spans these are. `None`: the client's.
     pub consumer: Option<ResourceId>,
+    /// The component looks at bodies that no header spares.
+    pub has_envelope: bool,
     /// Which tokens of a destination are ids.
     pub scrub: Scrub,
     /// How many messages a consumer works on at once. `None`: that is not known.
@@ -134,10 +136,17 @@ mod tests {
     fn traced() -> Traced {
         let fields = Arc::<Fields>::default();
         let names = HeaderNames::new(&fields, HeaderCase::Lower);
-        let scrub = Scrub::empty();
-        let (producer, consumer, concurrency) = (None, None, None);
-        let (route, measures) = (None, None);
-        Traced { route, fields, names, producer, consumer, scrub, concurrency, measures }
+        Traced {
+            route: None,
+            fields,
+            names,
+            producer: None,
+            consumer: None,
+            has_envelope: false,
+            scrub: Scrub::empty(),
+            concurrency: None,
+            measures: None,
+        }
     }
 
     fn table(rules: &[(Option<&str>, Option<&str>)]) -> RouteTable {

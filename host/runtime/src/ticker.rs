@@ -6,7 +6,8 @@
 //!                                        no counter has moved for 32 ms → sleep
 //! ```
 //!
-//! So a call is ticked at only when it runs for a while, and nearly all of them are over long before.
+//! So a call is ticked at only when it runs for a while, and nearly all of them are over long
+//! before.
 //!
 //! A caller writes nothing that another caller reads, so calls do not slow each other down. An idle
 //! process has no timer at all: the ticker sleeps until a caller finds it asleep.
