@@ -1,0 +1,135 @@
+//! The properties of a message.
+//!
+//! ```text
+//! flags  1 1 1 1 1 1 1 1 1 1 1 1 1 1 0 0
+//!        │ │ │ │ │ │ │ │ │ │ │ │ │ └ cluster-id         the properties that are there follow
+//!        │ │ │ │ │ │ │ │ │ │ │ │ └ app-id               in this order, without gaps
+//!        │ │ │ │ │ │ │ │ │ │ │ └ user-id
+//!        │ │ │ │ │ │ │ │ │ │ └ type
+//!        │ │ │ │ │ │ │ │ │ └ timestamp
+//!        │ │ │ │ │ │ │ │ └ message-id
+//!        │ │ │ │ │ │ │ └ expiration
+//!        │ │ │ │ │ │ └ reply-to
+//!        │ │ │ │ │ └ correlation-id
+//!        │ │ │ │ └ priority
+//!        │ │ │ └ delivery-mode
+//!        │ │ └ headers, a table
+//!        │ └ content-encoding
+//!        └ content-type
+//! ```
+//!
+//! The last bit says that another word of flags follows. The specification and RabbitMQ disagree
+//! on what then comes next (RabbitMQ reads no other word), and so do clients. Nobody is known to
+//! set it, or the bit before it, which has no property: such properties are left alone.
+
+use super::decode::HEAD_LEN;
+use super::reader::Reader;
+use super::table::Table;
+use crate::Extent;
+
+/// Where the property flags begin in a frame: behind head, class, weight and body size.
+pub(super) const FLAGS_AT: usize = HEAD_LEN + 12;
+
+/// Where the first property begins.
+pub(super) const FIRST_AT: usize = FLAGS_AT + 2;
+
+/// The flag of the table of headers.
+pub(super) const HEADERS: u16 = flag(2);
+
+/// The flags that no property has.
+const UNKNOWN: u16 = 0b11;
+
+/// The properties of one message, by their names in the specification.
+///
+/// A text is whatever bytes the peer sent; nobody has checked that they are UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Properties<'a> {
+    /// MIME type of the body.
+    pub content_type: Option<&'a [u8]>,
+    /// Encoding of the body.
+    pub content_encoding: Option<&'a [u8]>,
+    /// The headers. `None`: there is no table, which is not the same as an empty one.
+    pub headers: Option<Table<'a>>,
+    /// 1 transient, 2 persistent.
+    pub delivery_mode: Option<u8>,
+    /// 0 to 9, or more where a queue says so.
+    pub priority: Option<u8>,
+    /// What an answer belongs to.
+    pub correlation_id: Option<&'a [u8]>,
+    /// Where an answer goes to.
+    pub reply_to: Option<&'a [u8]>,
+    /// How long the message lives in a queue: decimal milliseconds.
+    pub expiration: Option<&'a [u8]>,
+    /// The application's name for the message.
+    pub message_id: Option<&'a [u8]>,
+    /// When it was sent, by a clock of the application or the broker: seconds since the Unix
+    /// epoch.
+    pub timestamp: Option<u64>,
+    /// The application's name for its type.
+    pub kind: Option<&'a [u8]>,
+    /// The user who sent it; the broker has checked it.
+    pub user_id: Option<&'a [u8]>,
+    /// The program that sent it.
+    pub app_id: Option<&'a [u8]>,
+    /// Reserved.
+    pub cluster_id: Option<&'a [u8]>,
+    /// Their flags.
+    pub(super) flags: u16,
+    /// The frame without the byte that ends it.
+    pub(super) frame: &'a [u8],
+    /// The table in the frame with its length; empty, where it would stand, without one.
+    pub(super) headers_at: Extent,
+}
+
+impl<'a> Properties<'a> {
+    /// Reads the properties of `frame`. `None`: one of them does not end within it, something
+    /// follows behind the last, or there are flags that no property has.
+    #[inline]
+    pub(super) fn read(frame: &'a [u8], flags: u16) -> Option<Self> {
+        if flags & UNKNOWN != 0 {
+            return None;
+        }
+        let mut reader = Reader::new(frame, FIRST_AT);
+        let reader = &mut reader;
+        let has = |place| flags & flag(place) != 0;
+        // `Some(None)` is a property that is absent, `None` one that cannot be read.
+        let short = |place, reader: &mut Reader<'a>| match has(place) {
+            true => reader.short().map(Some),
+            false => Some(None),
+        };
+        let byte = |place, reader: &mut Reader<'a>| match has(place) {
+            true => reader.u8().map(Some),
+            false => Some(None),
+        };
+        let content_type = short(0, reader)?;
+        let content_encoding = short(1, reader)?;
+        let start = reader.at();
+        let headers = if has(2) { Some(Table::new(reader.long()?)) } else { None };
+        let headers_at = Extent::between(start, reader.at());
+        let properties = Self {
+            content_type,
+            content_encoding,
+            headers,
+            delivery_mode: byte(3, reader)?,
+            priority: byte(4, reader)?,
+            correlation_id: short(5, reader)?,
+            reply_to: short(6, reader)?,
+            expiration: short(7, reader)?,
+            message_id: short(8, reader)?,
+            timestamp: if has(9) { Some(reader.u64()?) } else { None },
+            kind: short(10, reader)?,
+            user_id: short(11, reader)?,
+            app_id: short(12, reader)?,
+            cluster_id: short(13, reader)?,
+            flags,
+            frame,
+            headers_at,
+        };
+        reader.is_at_end().then_some(properties)
+    }
+}
+
+/// The flag of the property at this place in the list.
+const fn flag(place: u32) -> u16 {
+    0x8000_u16.rotate_right(place)
+}

@@ -1,0 +1,98 @@
+//! Field tables: names and values, such as the headers of a message.
+//!
+//! ```text
+//! an entry  │ name length │ name … │ type │ value … │
+//!                  1                  1
+//! ```
+//!
+//! Read without recursion: a table or array inside of another is stepped over by its length, and
+//! walked through only by whoever asks for it. Where a type is unknown nothing behind it can be
+//! found, so the walk ends there and says that it is not complete.
+
+use super::reader::Reader;
+use super::value::Value;
+use crate::Extent;
+
+/// A table, without its length in front.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Table<'a> {
+    bytes: &'a [u8],
+}
+
+/// One entry of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The name as it is written. May be empty, and need not be the only one of its kind.
+    pub name: &'a [u8],
+    /// The value.
+    pub value: Value<'a>,
+    /// The whole entry in the table.
+    pub at: Extent,
+}
+
+/// The entries of a table, in order.
+#[derive(Clone, Copy, Debug)]
+pub struct TableIter<'a> {
+    reader: Reader<'a>,
+}
+
+impl<'a> Table<'a> {
+    /// The table in these bytes. Nothing is checked before [`Self::iter`] gets there.
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    /// The bytes of its entries.
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The entries, in order, up to the end or the first that cannot be read.
+    pub fn iter(&self) -> TableIter<'a> {
+        TableIter { reader: Reader::new(self.bytes, 0) }
+    }
+
+    /// Whether each entry can be read.
+    pub fn is_complete(&self) -> bool {
+        let mut rest = self.iter();
+        while rest.next().is_some() {}
+        rest.is_complete()
+    }
+
+    /// The value of the first entry with this name, in whatever case it is written.
+    pub fn find(&self, name: &[u8]) -> Option<Value<'a>> {
+        self.iter().find(|entry| entry.name.eq_ignore_ascii_case(name)).map(|entry| entry.value)
+    }
+}
+
+impl<'a> IntoIterator for Table<'a> {
+    type Item = Entry<'a>;
+    type IntoIter = TableIter<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl TableIter<'_> {
+    /// Whether the whole table has been read. Asked behind the last entry: false says that there
+    /// was another, which cannot be read.
+    pub const fn is_complete(&self) -> bool {
+        self.reader.is_at_end()
+    }
+}
+
+impl<'a> Iterator for TableIter<'a> {
+    type Item = Entry<'a>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Entry<'a>> {
+        let start = self.reader.at();
+        // Stays at the start of an entry that cannot be read.
+        let mut reader = self.reader;
+        let name = reader.short()?;
+        let value = Value::read(&mut reader)?;
+        self.reader = reader;
+        Some(Entry { name, value, at: Extent::between(start, reader.at()) })
+    }
+}
