@@ -44,3 +44,41 @@ pub fn connection_forced(text: ReplyText<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(text.text.as_bytes());
     out.extend_from_slice(&[0, 0, 0, 0, FRAME_END]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Step;
+    use crate::amqp::{Close, Decoder, Frame, Method};
+    use crate::limits::AmqpLimits;
+
+    fn only_frame(bytes: &[u8]) -> Frame {
+        match Decoder::broker(AmqpLimits::default()).next(bytes) {
+            Ok(Step::Frame { frame, len }) if len == bytes.len() => frame,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_a_gateway_says_is_read_as_it_is_meant() {
+        for text in ["", "CONNECTION_FORCED - the gateway is shutting down", &"é".repeat(127)] {
+            let mut out = Vec::new();
+            connection_forced(ReplyText::new(text).unwrap(), &mut out);
+            let Frame::Method { channel: 0, method: Method::ConnectionClose(close) } =
+                only_frame(&out)
+            else {
+                panic!("{}", out.escape_ascii());
+            };
+            let Close { reply_code, reply_text, class, method } = close;
+            assert_eq!((reply_code, class, method), (320, 0, 0));
+            assert_eq!(reply_text.of(&out), text.as_bytes());
+        }
+        let close_ok = Frame::Method { channel: 0, method: Method::ConnectionCloseOk };
+        assert_eq!(only_frame(&CONNECTION_CLOSE_OK), close_ok);
+    }
+
+    #[test]
+    fn text_that_no_short_string_holds_is_refused() {
+        assert_eq!(ReplyText::new(&"x".repeat(256)), None);
+    }
+}

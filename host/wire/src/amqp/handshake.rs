@@ -86,3 +86,43 @@ fn is_true(capabilities: Value<'_>, name: &[u8]) -> bool {
     let found = capabilities.as_table().and_then(|table| table.find(name));
     found.and_then(Value::as_bool).unwrap_or(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_of_a_client_are_read() {
+        let table = b"\x07productS\x00\x00\x00\x04pika\x07versionx\x00\x00\x00\x011\
+            \x0fconnection_nameS\x00\x00\x00\x06orders\x08platformV\
+            \x0ccapabilitiesF\x00\x00\x00\x2e\x16consumer_cancel_notifyt\x01\
+            \x12connection.blockedt\x01";
+        let client = ClientProperties::of(Table::new(table));
+        assert_eq!(client.connection_name, Some(b"orders".as_slice()));
+        assert_eq!(
+            (client.product, client.version),
+            (Some(b"pika".as_slice()), Some(b"1".as_slice()))
+        );
+        assert_eq!(client.platform, None);
+        assert!(client.connection_blocked && client.consumer_cancel_notify);
+    }
+
+    #[test]
+    fn a_client_that_says_little_promises_nothing() {
+        let table = b"\x0fconnection_nameS\x00\x00\x00\x00\x0ccapabilitiesS\x00\x00\x00\x01x";
+        assert_eq!(ClientProperties::of(Table::new(table)), ClientProperties::default());
+        assert_eq!(ServerProperties::of(Table::new(b"\xff")), ServerProperties::default());
+    }
+
+    #[test]
+    fn properties_of_a_broker_are_read() {
+        let table = b"\x0ccapabilitiesF\x00\x00\x00\x2a\x12publisher_confirmst\x01\
+            \x12connection.blockedt\x00\x0ccluster_nameS\x00\x00\x00\x01c\
+            \x07productS\x00\x00\x00\x08RabbitMQ\x07versionS\x00\x00\x00\x064.1.4\x00";
+        let server = ServerProperties::of(Table::new(table));
+        assert_eq!(server.product, Some(b"RabbitMQ".as_slice()));
+        assert_eq!(server.cluster_name, Some(b"c".as_slice()));
+        assert!(server.version.is_some());
+        assert!(server.publisher_confirms && !server.connection_blocked);
+    }
+}

@@ -323,3 +323,6 @@ impl<'a> Arguments<'a> {
         Ok((bytes, Extent::between(end.saturating_sub(bytes.len()), end)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,3 +133,91 @@ impl<'a> Properties<'a> {
 const fn flag(place: u32) -> u16 {
     0x8000_u16.rotate_right(place)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame with these flags and properties, without its end.
+    fn frame(flags: u16, list: &[u8]) -> Vec<u8> {
+        let mut frame = vec![0; FLAGS_AT];
+        frame.extend_from_slice(&flags.to_be_bytes());
+        frame.extend_from_slice(list);
+        frame
+    }
+
+    #[test]
+    fn each_property_has_its_place() {
+        let list = b"\x01a\x01b\x00\x00\x00\x03\x01hV\x02\x09\x01c\x01d\x01e\x01f\
+            \x00\x00\x00\x00\x00\x00\x00\x07\x01g\x01h\x01i\x01j";
+        let frame = frame(0xfffc, list);
+        let found = Properties::read(&frame, 0xfffc).unwrap();
+        let texts = [
+            found.content_type,
+            found.content_encoding,
+            found.correlation_id,
+            found.reply_to,
+            found.expiration,
+            found.message_id,
+            found.kind,
+            found.user_id,
+            found.app_id,
+            found.cluster_id,
+        ];
+        assert_eq!(texts.map(Option::unwrap).concat(), b"abcdefghij");
+        assert_eq!(found.headers.unwrap().bytes(), b"\x01hV");
+        assert_eq!(
+            (found.delivery_mode, found.priority, found.timestamp),
+            (Some(2), Some(9), Some(7))
+        );
+        assert_eq!(found.headers_at.of(&frame), b"\x00\x00\x00\x03\x01hV");
+    }
+
+    #[test]
+    fn no_properties_are_none_and_headers_would_come_behind_the_first_two() {
+        let bytes = frame(0, b"");
+        let none = Properties::read(&bytes, 0).unwrap();
+        assert_eq!((none.headers, none.delivery_mode, none.timestamp), (None, None, None));
+        assert_eq!(none.headers_at.range(), FIRST_AT..FIRST_AT);
+
+        let flags = flag(0) | flag(1) | flag(3);
+        let bytes = frame(flags, b"\x03a/b\x01z\x02");
+        let found = Properties::read(&bytes, flags).unwrap();
+        assert_eq!(found.headers_at.range(), FIRST_AT + 6..FIRST_AT + 6);
+        assert_eq!(found.delivery_mode, Some(2));
+    }
+
+    #[test]
+    fn properties_that_do_not_fill_the_frame_are_not_read() {
+        let table: [(u16, &[u8]); 7] = [
+            // Cut: a text, a table, a number.
+            (flag(0), b"\x03ab"),
+            (flag(2), b"\x00\x00\x00\x04abc"),
+            (flag(2), b"\xff\xff\xff\xffabc"),
+            (flag(9), b"\x00\x00\x00\x00\x00\x00\x00"),
+            (flag(4), b""),
+            // Something follows.
+            (flag(0), b"\x01ab"),
+            (0, b"x"),
+        ];
+        for (flags, list) in table {
+            assert_eq!(
+                Properties::read(&frame(flags, list), flags),
+                None,
+                "{}",
+                list.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn flags_that_no_property_has_are_not_guessed_at() {
+        for unknown in [0b01, 0b10, 0b11] {
+            let flags = flag(0) | unknown;
+            // Both readings of another word of flags.
+            for list in [b"\x01a".as_slice(), b"\x00\x00\x01a"] {
+                assert_eq!(Properties::read(&frame(flags, list), flags), None);
+            }
+        }
+    }
+}

@@ -68,18 +68,23 @@ impl<'a> Rewrite<'a> {
         edits: &'a [HeaderEdit<'a>],
         frame_max: u32,
     ) -> Result<Self, Refusal> {
+        // At most `AmqpLimits::frame_bytes_max`, which is a `u32`.
+        let old_size = u32::try_from(properties.frame.len()).unwrap_or(u32::MAX);
+        let old_size = old_size.saturating_sub(HEAD_LEN as u32);
+        let unchanged = Self { properties, edits, changes: false, table_len: 0, size: old_size };
+        if edits.is_empty() {
+            return Ok(unchanged);
+        }
         check_edits(edits)?;
-        let old_size = properties.frame.len().saturating_sub(HEAD_LEN) as u64;
         let mut table_len = 0_u64;
         // All pieces lie in memory, so their sum is far from 2^64.
         let changes = each_table_piece(properties.headers, edits, |piece| {
             table_len = table_len.saturating_add(piece.len() as u64);
         });
         if !changes.ok_or(Refusal::HeadersMalformed)? {
-            // At most `AmqpLimits::frame_bytes_max`, which is a `u32`.
-            let size = u32::try_from(old_size).unwrap_or(u32::MAX);
-            return Ok(Self { properties, edits, changes: false, table_len: 0, size });
+            return Ok(unchanged);
         }
+        let old_size = u64::from(old_size);
         let old = u64::from(properties.headers_at.len());
         let size = old_size.saturating_sub(old).saturating_add(4).saturating_add(table_len);
         let frame = size.saturating_add(FRAME_OVERHEAD.into());
@@ -218,3 +223,6 @@ fn check_edits(edits: &[HeaderEdit<'_>]) -> Result<(), Refusal> {
 fn bits() -> impl Iterator<Item = u64> {
     (0..u64::BITS).map(|place| 1_u64.rotate_left(place))
 }
+
+#[cfg(test)]
+mod tests;

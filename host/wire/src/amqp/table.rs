@@ -96,3 +96,60 @@ impl<'a> Iterator for TableIter<'a> {
         Some(Entry { name, value, at: Extent::between(start, reader.at()) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(bytes: &[u8]) -> (Vec<&[u8]>, bool) {
+        let mut rest = Table::new(bytes).iter();
+        let names = rest.by_ref().map(|entry| entry.name).collect();
+        (names, rest.is_complete())
+    }
+
+    #[test]
+    fn entries_are_found_in_order_with_their_places() {
+        let bytes = b"\x01aS\x00\x00\x00\x02hi\x02bctA\x00V\x01aI\x00\x00\x00\x07";
+        let entries: Vec<_> = Table::new(bytes).iter().collect();
+        let found: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry.name, entry.value.tag(), entry.at.of(bytes)))
+            .collect();
+        let wanted: [(&[u8], u8, &[u8]); 4] = [
+            (b"a", b'S', b"\x01aS\x00\x00\x00\x02hi"),
+            (b"bc", b't', b"\x02bctA"),
+            (b"", b'V', b"\x00V"),
+            (b"a", b'I', b"\x01aI\x00\x00\x00\x07"),
+        ];
+        assert_eq!(found, wanted);
+        assert!(Table::new(bytes).is_complete());
+        assert_eq!(Table::new(bytes).find(b"BC").and_then(Value::as_bool), Some(true));
+        assert_eq!(Table::new(bytes).find(b"A").and_then(Value::as_text), Some(b"hi".as_slice()));
+    }
+
+    #[test]
+    fn the_walk_ends_before_what_cannot_be_read_and_says_so() {
+        let table: [(&[u8], &[&[u8]], bool); 7] = [
+            (b"", &[], true),
+            (b"\x01aV", &[b"a"], true),
+            // An unknown type, a name that is cut, a type that is missing, a value that is cut, a
+            // length past the end.
+            (b"\x01aV\x01bq\x01cV", &[b"a"], false),
+            (b"\x01aV\x05b", &[b"a"], false),
+            (b"\x01aV\x01b", &[b"a"], false),
+            (b"\x01aV\x01bI\x00\x00\x00", &[b"a"], false),
+            (b"\x01aV\x01bS\xff\xff\xff\xffxyz", &[b"a"], false),
+        ];
+        for (bytes, wanted, complete) in table {
+            assert_eq!(names(bytes), (wanted.to_vec(), complete), "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn nested_tables_are_stepped_over_whatever_is_in_them() {
+        let bytes = b"\x01aF\x00\x00\x00\x03\x09??\x01bV";
+        assert_eq!(names(bytes), (vec![b"a".as_slice(), b"b"], true));
+        let inner = Table::new(bytes).find(b"a").and_then(Value::as_table).unwrap();
+        assert!(!inner.is_complete());
+    }
+}

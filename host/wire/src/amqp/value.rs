@@ -147,3 +147,84 @@ impl<'a> Iterator for ArrayIter<'a> {
         Some(value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(bytes: &[u8]) -> Option<Value<'_>> {
+        let mut reader = Reader::new(bytes, 0);
+        let value = Value::read(&mut reader)?;
+        assert!(reader.is_at_end(), "{}", bytes.escape_ascii());
+        Some(value)
+    }
+
+    #[test]
+    fn numbers_of_each_type_are_read() {
+        let table: [(&[u8], Option<i64>); 13] = [
+            (b"b\xff", Some(-1)),
+            (b"B\xff", Some(255)),
+            (b"s\xff\xfe", Some(-2)),
+            (b"U\xff\xfe", Some(-2)),
+            (b"u\xff\xfe", Some(65_534)),
+            (b"I\xff\xff\xff\xfd", Some(-3)),
+            (b"i\xff\xff\xff\xfd", Some(4_294_967_293)),
+            (b"l\xff\xff\xff\xff\xff\xff\xff\xfc", Some(-4)),
+            (b"L\xff\xff\xff\xff\xff\xff\xff\xfc", Some(-4)),
+            (b"T\x00\x00\x00\x00\x00\x00\x00\x05", None),
+            (b"t\x01", None),
+            (b"S\x00\x00\x00\x017", None),
+            (b"V", None),
+        ];
+        for (bytes, number) in table {
+            let value = value(bytes).unwrap();
+            assert_eq!(value.as_i64(), number, "{}", bytes.escape_ascii());
+            let unsigned = number.and_then(|number| u64::try_from(number).ok());
+            assert_eq!(value.as_u64(), unsigned, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn text_is_a_long_string_or_bytes_and_nothing_else() {
+        let table: [(&[u8], Option<&[u8]>); 6] = [
+            (b"S\x00\x00\x00\x02hi", Some(b"hi")),
+            (b"S\x00\x00\x00\x00", Some(b"")),
+            (b"x\x00\x00\x00\x02hi", Some(b"hi")),
+            // A short string in the specification; for RabbitMQ a number of two bytes.
+            (b"s\x01h", None),
+            (b"A\x00\x00\x00\x01V", None),
+            (b"F\x00\x00\x00\x00", None),
+        ];
+        for (bytes, text) in table {
+            assert_eq!(value(bytes).unwrap().as_text(), text, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn times_bools_tables_and_arrays_are_read() {
+        let time = value(b"T\x00\x00\x00\x00\x00\x00\x01\x00").unwrap();
+        assert_eq!((time.as_timestamp(), time.as_bool()), (Some(256), None));
+        assert_eq!(value(b"t\x02").unwrap().as_bool(), Some(true));
+        assert_eq!(value(b"t\x00").unwrap().as_bool(), Some(false));
+        let array = value(b"A\x00\x00\x00\x05b\x01VB\x02").unwrap();
+        let tags: Vec<_> = array.as_array().unwrap().iter().map(Value::tag).collect();
+        assert_eq!((tags.as_slice(), array.as_table()), (b"bVB".as_slice(), None));
+        assert_eq!(value(b"F\x00\x00\x00\x00").unwrap().as_table(), Some(Table::default()));
+    }
+
+    #[test]
+    fn fixed_widths_are_stepped_over() {
+        for bytes in [b"f\0\0\0\0".as_slice(), b"d\0\0\0\0\0\0\0\0", b"D\x02\0\0\0\0"] {
+            assert_eq!(value(bytes).unwrap().raw(), &bytes[1..]);
+            assert_eq!(value(&bytes[..bytes.len() - 1]), None);
+        }
+    }
+
+    #[test]
+    fn unknown_types_end_an_array() {
+        assert_eq!(value(b"_"), None);
+        assert_eq!(value(b""), None);
+        let array = Array { bytes: b"Vb\x01?V" };
+        assert_eq!(array.iter().count(), 2);
+    }
+}
