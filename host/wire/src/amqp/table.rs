@@ -127,9 +127,12 @@ mod tests {
         assert_eq!(Table::new(bytes).find(b"A").and_then(Value::as_text), Some(b"hi".as_slice()));
     }
 
+    /// Bytes, the names that are found, whether those are all.
+    type Walked<'a> = (&'a [u8], &'a [&'a [u8]], bool);
+
     #[test]
     fn the_walk_ends_before_what_cannot_be_read_and_says_so() {
-        let table: [(&[u8], &[&[u8]], bool); 7] = [
+        let table: [Walked<'_>; 7] = [
             (b"", &[], true),
             (b"\x01aV", &[b"a"], true),
             // An unknown type, a name that is cut, a type that is missing, a value that is cut, a

@@ -139,9 +139,12 @@ fn declarations_are_read() {
     );
 }
 
+/// Mechanism, response, user.
+type Login<'a> = (&'a [u8], &'a [u8], Option<&'a [u8]>);
+
 #[test]
 fn a_login_tells_the_user_and_no_password() {
-    let table: [(&[u8], &[u8], Option<&[u8]>); 9] = [
+    let table: [Login<'_>; 9] = [
         (b"PLAIN", b"\x00guest\x00secret", Some(b"guest")),
         (b"PLAIN", b"admin\x00guest\x00", Some(b"guest")),
         (b"PLAIN", b"\x00\x00secret", Some(b"")),
