@@ -27,11 +27,8 @@ use super::reader::Reader;
 use super::table::Table;
 use crate::Extent;
 
-/// Where the property flags begin in a frame: behind head, class, weight and body size.
-pub(super) const FLAGS_AT: usize = HEAD_LEN + 12;
-
-/// Where the first property begins.
-pub(super) const FIRST_AT: usize = FLAGS_AT + 2;
+/// Where the first property begins in a frame: behind head, class, weight, body size and flags.
+pub(super) const FIRST_AT: usize = HEAD_LEN + 2 + 2 + 8 + 2;
 
 /// The flag of the table of headers.
 pub(super) const HEADERS: u16 = flag(2);
@@ -140,7 +137,7 @@ mod tests {
 
     /// A frame with these flags and properties, without its end.
     fn frame(flags: u16, list: &[u8]) -> Vec<u8> {
-        let mut frame = vec![0; FLAGS_AT];
+        let mut frame = vec![0; FIRST_AT - 2];
         frame.extend_from_slice(&flags.to_be_bytes());
         frame.extend_from_slice(list);
         frame

@@ -13,12 +13,9 @@
 //! What comes in as an edit is not trusted: a name that no table can hold is refused.
 
 use super::decode::{FRAME_END, FRAME_OVERHEAD, HEAD_LEN};
-use super::properties::{FIRST_AT, FLAGS_AT, HEADERS, Properties};
+use super::properties::{FIRST_AT, HEADERS, Properties};
 use super::table::{Entry, Table};
 use crate::limits::HEADER_EDITS_MAX;
-
-/// Type and channel: what comes before the size.
-const CHANNEL_END: usize = 3;
 
 /// A wish for one header of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +46,18 @@ pub struct Rewrite<'a> {
     properties: &'a Properties<'a>,
     edits: &'a [HeaderEdit<'a>],
     changes: bool,
+    kept: Kept,
     table_len: u32,
     size: u32,
+}
+
+/// What becomes of the headers that are there.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kept {
+    /// Not all of them stay as they are.
+    changes: bool,
+    /// The edits that have found their header, a bit each.
+    found: u64,
 }
 
 impl<'a> Rewrite<'a> {
@@ -71,17 +78,20 @@ impl<'a> Rewrite<'a> {
         // At most `AmqpLimits::frame_bytes_max`, which is a `u32`.
         let old_size = u32::try_from(properties.frame.len()).unwrap_or(u32::MAX);
         let old_size = old_size.saturating_sub(HEAD_LEN as u32);
-        let unchanged = Self { properties, edits, changes: false, table_len: 0, size: old_size };
+        let kept = Kept::default();
+        let unchanged =
+            Self { properties, edits, changes: false, kept, table_len: 0, size: old_size };
         if edits.is_empty() {
             return Ok(unchanged);
         }
         check_edits(edits)?;
         let mut table_len = 0_u64;
         // All pieces lie in memory, so their sum is far from 2^64.
-        let changes = each_table_piece(properties.headers, edits, |piece| {
-            table_len = table_len.saturating_add(piece.len() as u64);
-        });
-        if !changes.ok_or(Refusal::HeadersMalformed)? {
+        let mut measure = |piece: &[u8]| table_len = table_len.saturating_add(piece.len() as u64);
+        let kept = each_kept_piece(properties.headers, edits, &mut measure);
+        let kept = kept.ok_or(Refusal::HeadersMalformed)?;
+        let adds = each_added_piece(edits, kept.found, &mut measure);
+        if !kept.changes && !adds {
             return Ok(unchanged);
         }
         let old_size = u64::from(old_size);
@@ -94,7 +104,7 @@ impl<'a> Rewrite<'a> {
         }
         let size = u32::try_from(size).map_err(|_| Refusal::FrameMax)?;
         let table_len = u32::try_from(table_len).map_err(|_| Refusal::FrameMax)?;
-        Ok(Self { properties, edits, changes: true, table_len, size })
+        Ok(Self { properties, edits, changes: true, kept, table_len, size })
     }
 
     /// Whether the frame stays as it is, byte for byte.
@@ -119,66 +129,92 @@ impl<'a> Rewrite<'a> {
             out.push(FRAME_END);
             return;
         }
-        out.extend_from_slice(piece(0..CHANNEL_END));
-        out.extend_from_slice(&self.size.to_be_bytes());
-        out.extend_from_slice(piece(HEAD_LEN..FLAGS_AT));
-        out.extend_from_slice(&(self.properties.flags | HEADERS).to_be_bytes());
+        out.extend_from_slice(&self.head());
         out.extend_from_slice(piece(FIRST_AT..headers_at.start));
         out.extend_from_slice(&self.table_len.to_be_bytes());
-        each_table_piece(self.properties.headers, self.edits, |piece| {
-            out.extend_from_slice(piece);
-        });
+        self.write_table(out);
         out.extend_from_slice(piece(headers_at.end..frame.len()));
         out.push(FRAME_END);
     }
+
+    /// What comes before the first property: the old bytes with another size and other flags.
+    #[inline(always)]
+    fn head(&self) -> [u8; FIRST_AT] {
+        // There is such a chunk: flags were read from it.
+        let mut head = self.properties.frame.first_chunk().copied().unwrap_or([0; FIRST_AT]);
+        let [_, _, _, size_3, size_2, size_1, size_0, .., flags_1, flags_0] = &mut head;
+        [*size_3, *size_2, *size_1, *size_0] = self.size.to_be_bytes();
+        [*flags_1, *flags_0] = (self.properties.flags | HEADERS).to_be_bytes();
+        head
+    }
+
+    /// Appends the entries of the new table.
+    #[inline(always)]
+    fn write_table(&self, out: &mut Vec<u8>) {
+        let headers = self.properties.headers;
+        let mut append = |piece: &[u8]| out.extend_from_slice(piece);
+        if self.kept.changes {
+            // The walk has been to the end before, so it gets there again.
+            each_kept_piece(headers, self.edits, &mut append);
+        } else {
+            append(headers.unwrap_or_default().bytes());
+        }
+        each_added_piece(self.edits, self.kept.found, &mut append);
+    }
 }
 
-/// Hands out the pieces of the new table in order, and says whether it is a new one.
+/// Hands out what the old table leaves to the new one, in order.
 ///
 /// `None` when the old table turns out to be malformed.
 #[inline(always)]
-fn each_table_piece(
+fn each_kept_piece(
     headers: Option<Table<'_>>,
     edits: &[HeaderEdit<'_>],
-    mut piece: impl FnMut(&[u8]),
-) -> Option<bool> {
-    let mut changed = false;
-    // The edits that have found their header, a bit each.
-    let mut found = 0_u64;
-    if let Some(headers) = headers {
-        let mut rest = headers.iter();
-        for entry in rest.by_ref() {
-            let Some((bit, edit)) = edit_of(edits, &entry) else {
-                piece(entry.at.of(headers.bytes()));
+    piece: &mut impl FnMut(&[u8]),
+) -> Option<Kept> {
+    let mut kept = Kept::default();
+    let headers = headers.unwrap_or_default();
+    let bytes = headers.bytes();
+    let mut kept_from = 0;
+    let mut rest = headers.iter();
+    for entry in rest.by_ref() {
+        let Some((bit, edit)) = edit_of(edits, &entry) else {
+            continue;
+        };
+        // A duplicate of a header that is set goes, like a header that shall not be there.
+        let value = edit.value.filter(|_| kept.found & bit == 0);
+        if value.is_some() {
+            kept.found |= bit;
+            if entry.value.as_text() == value {
                 continue;
-            };
-            match edit.value {
-                Some(value) if found & bit == 0 => {
-                    found |= bit;
-                    if entry.value.as_text() == Some(value) {
-                        piece(entry.at.of(headers.bytes()));
-                        continue;
-                    }
-                    set(entry.name, value, &mut piece);
-                }
-                // A duplicate of a header that is set, or a header that shall go.
-                _ => {}
             }
-            changed = true;
         }
-        if !rest.is_complete() {
-            return None;
+        let at = entry.at.range();
+        piece(bytes.get(kept_from..at.start).unwrap_or_default());
+        if let Some(value) = value {
+            set(entry.name, value, piece);
         }
+        kept_from = at.end;
+        kept.changes = true;
     }
+    piece(bytes.get(kept_from..).unwrap_or_default());
+    rest.is_complete().then_some(kept)
+}
+
+/// Hands out the entries of the headers that are set and were not found, and says whether there
+/// are any.
+#[inline(always)]
+fn each_added_piece(edits: &[HeaderEdit<'_>], found: u64, piece: &mut impl FnMut(&[u8])) -> bool {
+    let mut adds = false;
     for (bit, edit) in bits().zip(edits) {
         if let Some(value) = edit.value
             && found & bit == 0
         {
-            set(edit.name, value, &mut piece);
-            changed = true;
+            set(edit.name, value, piece);
+            adds = true;
         }
     }
-    Some(changed)
+    adds
 }
 
 /// An entry whose value is a long string.
@@ -189,8 +225,8 @@ fn set(name: &[u8], value: &[u8], piece: &mut impl FnMut(&[u8])) {
     let value_len = u32::try_from(value.len()).unwrap_or(u32::MAX);
     piece(&[name_len]);
     piece(name);
-    piece(b"S");
-    piece(&value_len.to_be_bytes());
+    let [len_3, len_2, len_1, len_0] = value_len.to_be_bytes();
+    piece(&[b'S', len_3, len_2, len_1, len_0]);
     piece(value);
 }
 
