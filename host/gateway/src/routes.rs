@@ -116,6 +116,7 @@ impl Routes {
             let pattern = route.destination.as_ref();
             rules.push(Rule {
                 user: route.user.clone(),
+                vhost: route.vhost.clone(),
                 destination: route.destination.clone(),
                 traced: self.traced(listener, &route.options, pattern, used)?,
             });
@@ -147,6 +148,7 @@ impl Routes {
             producer: named(&options.producer_service),
             consumer: named(&options.consumer_service),
             scrub: options.scrub(),
+            acks: options.acks(),
             measures,
         })
     }
@@ -168,6 +170,7 @@ fn settings(
 ) -> RouteSettings {
     let system = match listener.listen.protocol {
         Protocol::Nats => "nats",
+        Protocol::Amqp => "rabbitmq",
     };
     options.settings(system, &listener.brokers[0], env)
 }

@@ -90,7 +90,7 @@ fn a_value_that_cannot_be_used_is_shown_with_what_is_allowed() {
             "[[listener]]\nbrokers = [\"redis://h\"]",
             "line 2, column 11: [[listener]] 1: brokers: expected an address like",
         ),
-        ("[[listener]]\nbrokers = []", "brokers: expected 1 to 64 of `nats://HOST:PORT`"),
+        ("[[listener]]\nbrokers = []", "brokers: expected 1 to 64 of `nats://HOST:PORT`, `amqp://"),
         ("[[listener]]\nlisten = \"nats://h\"", "[[listener]] 1: brokers: expected, not found"),
         (
             "[[route]]\nrelation = \"child\"",

@@ -23,7 +23,6 @@ mod consumers;
 mod limits;
 mod policies;
 mod refusing;
-mod session_routes;
 mod shared;
 mod splice;
 mod state;
@@ -34,15 +33,12 @@ use std::sync::Arc;
 use spanbridge_wire::nats::{BrokerDecoder, ClientDecoder};
 use tracing::warn;
 
+use super::held::Held;
+use super::splicer::Splicer;
 use super::{Fed, Relay, Side, Tools};
-use splice::Splicer;
 use state::{Call, State, Stop};
 
 pub use shared::NatsShared;
-
-/// Buffer space that a direction keeps when it holds nothing. Heads are shorter; what is larger is
-/// what a read left behind.
-const HELD_BYTES_KEPT_MAX: usize = 1024;
 
 /// One session.
 #[derive(Debug)]
@@ -51,8 +47,8 @@ pub struct NatsRelay {
     client: ClientDecoder,
     broker: BrokerDecoder,
     state: State,
-    held_of_client: Vec<u8>,
-    held_of_broker: Vec<u8>,
+    held_of_client: Held,
+    held_of_broker: Held,
     /// Nothing is read any more.
     raw: bool,
 }
@@ -64,14 +60,14 @@ impl NatsRelay {
             client: ClientDecoder::new(shared.limits),
             broker: BrokerDecoder::new(shared.limits),
             state: State::new(&shared),
-            held_of_client: Vec::new(),
-            held_of_broker: Vec::new(),
+            held_of_client: Held::default(),
+            held_of_broker: Held::default(),
             raw: false,
             shared,
         }
     }
 
-    fn held(&mut self, of: Side) -> &mut Vec<u8> {
+    fn held(&mut self, of: Side) -> &mut Held {
         match of {
             Side::Client => &mut self.held_of_client,
             Side::Broker => &mut self.held_of_broker,
@@ -116,7 +112,7 @@ impl NatsRelay {
     fn go_raw(&mut self, from: Side, stop: Stop, call: &Call<'_>) {
         self.raw = true;
         let sessions = &call.tools.counters.sessions_raw;
-        let may_log = self.shared.may_log(call.now);
+        let may_log = self.shared.listener.may_log(call.now);
         match stop {
             Stop::Tls => {
                 sessions.tls.add(1);
@@ -144,34 +140,23 @@ impl Relay for NatsRelay {
         out: &mut Vec<u8>,
     ) -> Fed {
         let mut held = std::mem::take(self.held(from));
-        if self.raw {
-            if held.is_empty() {
-                return Fed::Unchanged;
-            }
-            out.append(&mut held);
-            out.extend_from_slice(bytes);
-            return Fed::Rewritten;
-        }
-        let shared = Arc::clone(&self.shared);
-        self.state.routes.refresh(&shared);
-        let mut call = Call { shared: &shared, tools, now };
-        if held.is_empty() {
-            let (done, fed) = self.relay(from, bytes, false, &mut call, out);
-            held.extend_from_slice(&bytes[done..]);
-            *self.held(from) = held;
-            return fed;
-        }
-        held.extend_from_slice(bytes);
-        let (done, fed) = self.relay(from, &held, true, &mut call, out);
-        held.drain(..done);
-        held.shrink_to(HELD_BYTES_KEPT_MAX);
+        let fed = if self.raw {
+            held.pass(bytes, out)
+        } else {
+            let shared = Arc::clone(&self.shared);
+            self.state.routes.refresh(&shared.listener);
+            let mut call = Call { shared: &shared, tools, now };
+            held.feed(bytes, |input, always_write| {
+                self.relay(from, input, always_write, &mut call, out)
+            })
+        };
         *self.held(from) = held;
         fed
     }
 
     fn end(&mut self, from: Side, _: u64, _: &mut Tools, out: &mut Vec<u8>) {
         // What was held is the beginning of something that never comes.
-        out.append(self.held(from));
+        self.held(from).release(out);
     }
 
     fn close(&mut self, _: u64, tools: &mut Tools) {
@@ -179,7 +164,7 @@ impl Relay for NatsRelay {
             tools.make_room();
             let Tools { counters, settle, .. } = &mut *tools;
             counters.publishes_unanswered.closed.add(1);
-            awaited::give_up(&waiting, settle);
+            waiting.publish.give_up(settle);
         }
         tools.settle_ended();
     }
@@ -191,5 +176,14 @@ impl Relay for NatsRelay {
         };
         // Where frames end in a session that is not read, nobody knows.
         self.raw || (held.is_empty() && payload_left.is_none())
+    }
+
+    fn has_parted(&self) -> bool {
+        // The protocol has no goodbye.
+        false
+    }
+
+    fn farewell(&self, _: Side, _: &mut Vec<u8>) {
+        // A server that goes down says nothing of it that every client understands.
     }
 }

@@ -15,7 +15,7 @@
 //! description has passed by ([`policies`](super::policies)) its deliveries have no length; else
 //! they grow old and end as `abandoned`.
 
-use spanbridge::{Attribute, Delivery, MessageBits, SpanContext, Verdict, VerdictBits};
+use spanbridge::{Attribute, Delivery, MessageBits, SpanContext};
 use spanbridge_wire::Step;
 use spanbridge_wire::nats::jetstream::{AckPolicy, AckSubject, PublishAnswer};
 use spanbridge_wire::nats::{self, BrokerDecoder, BrokerFrame, ControlSubject, Error, Message};
@@ -23,11 +23,12 @@ use spanbridge_wire::nats::{self, BrokerDecoder, BrokerFrame, ControlSubject, Er
 use super::awaited::Answer;
 use super::client::MESSAGE_ID;
 use super::limits::{ANSWER_BYTES_MAX, CONSUMER_ANSWER_BYTES_MAX};
-use super::splice::{Marked, Splicer};
-use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers, add_template};
+use super::splice::{Marked, edit};
+use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers};
 use super::subscriptions::Audience;
-use crate::measure::Measured;
-use crate::relay::Tools;
+use crate::measure::{Measured, queue_wait};
+use crate::relay::splicer::Splicer;
+use crate::relay::{Tools, add_template};
 
 impl State {
     /// Reads what a broker sent, up to the last whole head.
@@ -176,7 +177,7 @@ impl State {
         let (name, policies) = (Self::consumer_of(key), &call.shared.policies);
         let consumer = self.consumers.deliver(name, call.now, policies);
         let subject = message.subject.of(rest);
-        let choice = self.routes.choose(subject);
+        let choice = self.routes.choose(&[subject]);
         let traced = self.routes.get(choice);
         let Tools { deliver, settle, open_spans, counters, template, .. } = &mut *call.tools;
         let template = traced.template(subject, template);
@@ -248,7 +249,7 @@ impl State {
         }
         let message = &delivery.message;
         let subject = message.subject.of(rest);
-        let choice = self.routes.choose(subject);
+        let choice = self.routes.choose(&[subject]);
         let traced = self.routes.get(choice);
         let Some(route) = traced.route else { return };
         let headers = block.headers();
@@ -297,7 +298,7 @@ impl State {
             if let Some(measures) = &marked.measures {
                 measures.consumed(1);
                 if marked.is_first
-                    && let Some(wait) = wait(&answer.verdict(marked.index), now)
+                    && let Some(wait) = queue_wait(&answer.verdict(marked.index), now)
                 {
                     measures.waited(&wait);
                 }
@@ -305,7 +306,7 @@ impl State {
             // A client sets no limit to what it takes.
             let names = &self.routes.get(marked.choice).names;
             let (edits, limits) = (answer.edits(marked.index), &call.shared.limits);
-            match splicer.edit(marked, edits, u64::MAX, names, limits) {
+            match edit(splicer, marked, edits, u64::MAX, names, limits) {
                 Ok(_) => {}
                 Err(_) => counters.injections_skipped.refused.add(1),
             }
@@ -318,17 +319,6 @@ impl State {
         said.for_each(|(range, with)| splicer.replace(range, with));
         deliver.clear();
     }
-}
-
-/// How long a message waited; `None`: that is not known, or its clocks contradict each other.
-fn wait(verdict: &Verdict, now: u64) -> Option<Measured> {
-    let known = verdict.published != 0 && !verdict.bits.contains(VerdictBits::CLOCK_SKEW);
-    let Verdict { trace_hi, trace_lo, span_id, .. } = *verdict;
-    let span = match verdict.bits.contains(VerdictBits::SAMPLED) {
-        true => SpanContext { trace_hi, trace_lo, span_id },
-        false => SpanContext::default(),
-    };
-    known.then(|| Measured { duration: now.saturating_sub(verdict.published), span, now })
 }
 
 /// Reads what came on a subject that a publish waits on. `Need`: it is not whole.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use spanbridge::resource::ResourceId;
-use spanbridge::{Attribute, Fields, MessageBits, Outcome, Parts, Settlement};
+use spanbridge::{Fields, MessageBits, Outcome, Parts, Settlement};
 use spanbridge_wire::Step;
 use spanbridge_wire::json::Value;
 use spanbridge_wire::nats::jetstream::{
@@ -17,11 +17,11 @@ use super::awaited::Awaited;
 use super::consumers::Consumers;
 use super::limits::{KEY_BYTES_KEPT_MAX, MARKED_KEPT_MAX, NAME_BYTES_MAX};
 use super::refusing::Destination;
-use super::session_routes::SessionRoutes;
 use super::shared::NatsShared;
 use super::splice::Marked;
 use super::subscriptions::Subscriptions;
 use crate::relay::Tools;
+use crate::relay::session_routes::SessionRoutes;
 
 /// What INFO says of the addresses of a cluster in place of them.
 const NO_ADDRESSES: &[u8] = b"[]";
@@ -44,23 +44,14 @@ impl Call<'_> {
         let counters = &self.tools.counters;
         counters.messages_refused_for_size.add(1);
         self.shared.refusing.insert(destination, self.now, counters);
-        if self.shared.may_log(self.now) {
+        if self.shared.listener.may_log(self.now) {
             warn!("a message was refused for its size; its subject gets no context any more");
         }
     }
 }
 
 /// How far one read was understood.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Walk {
-    /// So many bytes go on now; the rest is held.
-    pub(super) done: usize,
-    /// The rest is held until what goes on has been written: there are more messages than one call
-    /// of the component takes.
-    pub(super) full: bool,
-    /// From there on, nothing of the session is read any more.
-    pub(super) stop: Option<Stop>,
-}
+pub(super) type Walk = crate::relay::walk::Walk<Stop>;
 
 /// Why a session is not read any more.
 #[derive(Clone, Copy, Debug)]
@@ -69,23 +60,6 @@ pub(super) enum Stop {
     Tls,
     /// The bytes are not the protocol.
     Protocol(Error),
-}
-
-impl Walk {
-    /// The rest is held until more of it comes.
-    pub(super) const fn until(done: usize) -> Self {
-        Self { done, full: false, stop: None }
-    }
-
-    /// The rest is held until this much has been written.
-    pub(super) const fn full(done: usize) -> Self {
-        Self { done, full: true, stop: None }
-    }
-
-    /// Everything goes on, and nothing is read any more.
-    pub(super) fn stopped(input: &[u8], stop: impl Into<Stop>) -> Self {
-        Self { done: input.len(), full: false, stop: Some(stop.into()) }
-    }
 }
 
 /// What was read of a payload behind a head: nothing, because it streams through.
@@ -167,8 +141,8 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(shared: &NatsShared) -> Self {
         Self {
-            routes: SessionRoutes::new(shared),
-            resource: shared.unnamed,
+            routes: SessionRoutes::new(&shared.listener),
+            resource: shared.listener.unnamed,
             client_headers: false,
             broker_headers: false,
             size_max: u64::MAX,
@@ -189,7 +163,7 @@ impl State {
         let Some(connect) = Connect::parse(json) else { return };
         let text = |value: Value<'json>| value.as_text(NAME_BYTES_MAX);
         let (name, user) = (connect.name.and_then(text), connect.user.and_then(text));
-        self.resource = shared.resource(name.as_deref(), user.as_deref());
+        self.resource = shared.listener.resource(name.as_deref(), user.as_deref());
         self.routes.set_user(user.as_deref());
         self.client_headers = connect.headers;
     }
@@ -359,13 +333,6 @@ impl State {
         self.marked.shrink_to(MARKED_KEPT_MAX);
         self.keys.clear();
         self.keys.shrink_to(KEY_BYTES_KEPT_MAX);
-    }
-}
-
-/// Hands in what is left of a destination without its ids.
-pub(super) fn add_template(parts: &mut Parts<'_>, template: Option<&[u8]>) {
-    if let Some(template) = template {
-        parts.text_attribute(Attribute::DestinationTemplate, template);
     }
 }
 
