@@ -170,10 +170,9 @@ impl State {
         source.received(measures.as_deref(), now);
         let previous = identity.filter(|_| redelivered).map(|it| attempts.take(it));
         let attempt = message.attempt(redelivered, &source.queue);
-        let bits = arrived.bits(&message, source.no_ack || is_early);
         let mut parts = deliver.add(&Delivery {
             route,
-            bits,
+            bits: arrived.bits(&message, source.no_ack || is_early),
             resource: traced.consumer.unwrap_or(*resource),
             destination: name,
             id: message.id(),

@@ -173,18 +173,15 @@ impl State {
         let mut at = 0;
         loop {
             let rest = input.get(at..).unwrap_or_default();
-            let between = !rest.is_empty() && decoder.payload_left().is_none();
-            if between && is_full(from, call.tools) {
-                return Walk::full(at);
-            }
             let start = *decoder;
             let (frame, len) = match decoder.next(rest) {
                 Ok(Step::Frame { frame, len }) => (frame, len),
                 Ok(Step::Need) => return Walk::until(at),
                 Err(error) => return Walk::stopped(input, error),
             };
-            if !self.marked.is_empty() && ends_channel(&frame) {
-                // What is to end must have begun.
+            // What is to end must have begun.
+            let is_early = !self.marked.is_empty() && ends_channel(&frame);
+            if is_early || finds_no_room(&frame, from, call.tools) {
                 *decoder = start;
                 return Walk::full(at);
             }
@@ -207,13 +204,16 @@ impl State {
     }
 }
 
-/// Answers whether what was read has to be written before more is read.
-fn is_full(from: Side, tools: &Tools) -> bool {
-    let messages = match from {
-        Side::Client => tools.publish.is_full(),
-        Side::Broker => tools.deliver.is_full(),
-    };
-    messages || tools.settle.len() >= ENDED_PER_READ_MAX || tools.settle.is_full()
+/// Answers whether what was read before a frame has to be written before the frame is read.
+fn finds_no_room(frame: &Frame, from: Side, tools: &Tools) -> bool {
+    match (frame, from) {
+        (Frame::Header(_), Side::Client) => tools.publish.is_full(),
+        (Frame::Header(_), Side::Broker) => tools.deliver.is_full(),
+        (Frame::Method { .. }, _) => {
+            tools.settle.len() >= ENDED_PER_READ_MAX || tools.settle.is_full()
+        }
+        _ => false,
+    }
 }
 
 /// Answers whether what is open on a channel ends with this frame.
