@@ -123,6 +123,7 @@ mod tests {
         let all = Scrub::all();
         assert_eq!(template(all, "1.orders.2").as_deref(), Some("{id}.orders.{id}"));
         assert_eq!(template(all, "7").as_deref(), Some("{id}"));
+        assert_eq!(template(all, "orders:7.paid:8").as_deref(), Some("orders:{id}.paid:{id}"));
         assert_eq!(template(all, ""), None);
         assert_eq!(template(Scrub::empty(), "orders.7"), None);
     }

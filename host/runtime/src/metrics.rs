@@ -162,8 +162,8 @@ counters! {
     injections_skipped: InjectionsSkipped {
         reason = no_headers, max_payload, frame_max, size_refused, refused
     }, "Published messages that got no context, by why: the client or the broker takes no headers, \
-        the broker's size limit, the longest frame, a destination that refused one with context for \
-        its size, or a message that cannot be changed safely.";
+        the broker's size limit, the longest frame, a destination that refused one with context \
+        for its size, or a message that cannot be changed safely.";
     messages_refused_for_size, "Messages with our context that a broker refused for their size: \
         without it, they might have been taken. Once for a destination.";
     refusing_destinations_forgotten, "Destinations that refused a message with our context, \

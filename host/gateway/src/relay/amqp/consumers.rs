@@ -125,3 +125,43 @@ impl Consumers {
         self.polls.pop()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source() -> Source {
+        Source { queue: b"q"[..].into(), no_ack: false, is_temporary: false, requested: 0 }
+    }
+
+    #[test]
+    fn consumers_are_bounded_and_those_that_are_over_make_room() {
+        let (mut consumers, mut room) = (Consumers::default(), Room::default());
+        let counters = Counters::default();
+        for number in 0..=CONSUMERS_MAX as u32 {
+            consumers.start(&number.to_le_bytes(), source(), &mut room, &counters);
+        }
+        assert_eq!((counters.consumers_untracked.get(), room.consumers), (1, CONSUMERS_MAX));
+        consumers.stop(&7_u32.to_le_bytes());
+        assert!(consumers.get(&7_u32.to_le_bytes()).is_some(), "what is under way still comes");
+        consumers.start(b"one more", source(), &mut room, &counters);
+        assert!(
+            consumers.get(b"one more").is_some() && consumers.get(&7_u32.to_le_bytes()).is_none()
+        );
+        consumers.stopped(b"one more", &mut room);
+        assert_eq!((room.consumers, consumers.len()), (CONSUMERS_MAX - 1, CONSUMERS_MAX - 1));
+    }
+
+    #[test]
+    fn a_consumer_that_the_broker_names_is_the_one_that_was_asked_for() {
+        let (mut consumers, mut room) = (Consumers::default(), Room::default());
+        let counters = Counters::default();
+        consumers.start(b"own", source(), &mut room, &counters);
+        consumers.start(b"", Source { no_ack: true, ..source() }, &mut room, &counters);
+        consumers.started(b"own", &mut room, &counters);
+        consumers.started(b"amq.ctag-1", &mut room, &counters);
+        consumers.started(b"amq.ctag-2", &mut room, &counters);
+        assert!(consumers.get(b"amq.ctag-1").is_some_and(|it| it.source.no_ack));
+        assert_eq!(consumers.len(), 2);
+    }
+}

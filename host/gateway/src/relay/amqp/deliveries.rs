@@ -235,3 +235,23 @@ impl State {
         deliver.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_of_too_many_deliveries_is_forgotten_and_counted() {
+        let (mut list, mut room, counters) =
+            (Tagged::default(), Room::default(), Counters::default());
+        let delivered = || Delivered { identity: None, span: SpanContext::default(), start: 1 };
+        for tag in 1..=UNSETTLED_MAX as u64 + 2 {
+            keep(&mut list, tag, delivered(), &mut room, &counters);
+        }
+        assert_eq!((room.unsettled, counters.unsettled_forgotten.get()), (UNSETTLED_MAX, 2));
+        assert!(list.take(2).is_none() && list.take(3).is_some());
+        // A tag that a broker would not give.
+        keep(&mut list, 5, delivered(), &mut room, &counters);
+        assert_eq!(counters.unsettled_forgotten.get(), 3);
+    }
+}

@@ -174,3 +174,46 @@ fn leave(waiting: Waiting, room: &mut Room) -> Awaiting {
     room.awaited_bytes = room.awaited_bytes.saturating_sub(waiting.publish.bytes());
     waiting.publish
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::measure::Measures;
+
+    fn waiting(measures: &Arc<Measures>) -> Waiting {
+        let publish = Awaiting { span: None, start: 1, measures: Some(Arc::clone(measures)) };
+        Waiting { publish, mandatory: None }
+    }
+
+    #[test]
+    fn the_oldest_of_too_many_gets_no_answer_and_is_counted() {
+        let (counters, measures) = (Counters::default(), Arc::<Measures>::default());
+        let (mut publishes, mut other) = (Publishes::default(), Publishes::default());
+        let (mut room, mut settle) = (Room::default(), SettleBatch::default());
+        other.insert(1, waiting(&measures), &mut room, &counters, &mut settle);
+        for number in 1..=AWAITED_MAX as u64 {
+            publishes.insert(number, waiting(&measures), &mut room, &counters, &mut settle);
+        }
+        assert_eq!((counters.publishes_unanswered.count.get(), room.awaited), (1, AWAITED_MAX));
+        let outcome = Outcome::Confirmed;
+        publishes.answered(1, outcome, 2, &mut room, &mut settle);
+        assert_eq!(room.awaited, AWAITED_MAX, "it is not waited for any more");
+        while publishes.pop_through(u64::MAX, &mut room).is_some() {}
+        other.answered(1, outcome, 2, &mut room, &mut settle);
+        assert_eq!((room.awaited, room.awaited_bytes), (0, 0));
+    }
+
+    #[test]
+    fn publishes_are_numbered_from_the_mode_on_and_the_mode_stays() {
+        let mut publishes = Publishes::default();
+        assert_eq!(publishes.next(), None);
+        publishes.confirm();
+        assert_eq!((publishes.next(), publishes.next()), (Some(1), Some(2)));
+        // The broker counts on, and refuses the other mode.
+        publishes.confirm();
+        publishes.transact();
+        assert_eq!((publishes.next(), publishes.mode), (Some(3), Mode::Confirm));
+    }
+}
