@@ -27,7 +27,8 @@ async function produce(connection) {
   await channel.assertQueue(args.queue, { durable: true });
   for (let number = 0; number < count; number++) {
     const body = Buffer.from(args.payload.replace('{}', number));
-    const options = { persistent: true, messageId: `m${number}`, headers: { Color: 'red', number } };
+    const headers = { Color: 'red', number };
+    const options = { persistent: true, messageId: `m${number}`, headers };
     const began = now();
     channel.sendToQueue(args.queue, body, options);
     await channel.waitForConfirms();

@@ -89,15 +89,31 @@ impl Client {
         self.process.kill().map(drop)
     }
 
+    /// Asks it to end (SIGTERM), waits for its good end, and answers those lines that are JSON.
+    ///
+    /// # Errors
+    /// When it does not end, or not well.
+    pub fn stop(mut self) -> Result<Vec<Value>> {
+        self.process.terminate()?;
+        self.ended_well()?;
+        let lines = self.process.lines(Stream::Out).into_iter();
+        Ok(lines.filter_map(|line| serde_json::from_str(&line).ok()).collect())
+    }
+
     /// Waits for the program's end and answers what it said.
     ///
     /// # Errors
     /// When it does not end, or not well.
     pub fn finish(mut self) -> Result<Vec<Value>> {
+        self.ended_well()?;
+        let lines = self.process.lines(Stream::Out);
+        lines.iter().map(|line| Ok(serde_json::from_str(line)?)).collect()
+    }
+
+    fn ended_well(&mut self) -> Result<()> {
         let status = self.process.wait(BOUND)?;
         let errors = self.process.lines(Stream::Err).join("\n");
         ensure!(status.success(), "the client ended with {status}:\n{errors}");
-        let lines = self.process.lines(Stream::Out);
-        lines.iter().map(|line| Ok(serde_json::from_str(line)?)).collect()
+        Ok(())
     }
 }

@@ -22,9 +22,9 @@ use crate::process::Process;
 use crate::wait::{BOUND, eventually};
 use crate::{port, tool};
 
-/// Vhosts that a server has from the start. Making one later takes a second and the tool of the
-/// broker; forty at the start take no time that can be measured.
-const VHOSTS: usize = 64;
+/// Vhosts that the shared server has from the start. Making one later takes a second and the tool
+/// of the broker; at the start a hundred take no time that can be measured.
+const VHOSTS: usize = 128;
 
 /// Longest that it may take to come up: five seconds on a machine that has nothing else to do.
 const START_BOUND: Duration = Duration::from_secs(120);
@@ -54,7 +54,8 @@ pub struct RabbitMq {
     tls_port: u16,
     distribution_port: u16,
     mapper_port: u16,
-    vhosts: AtomicUsize,
+    vhosts: usize,
+    next_vhost: AtomicUsize,
     running: Option<Running>,
 }
 
@@ -77,16 +78,21 @@ impl RabbitMq {
         static SHARED: Mutex<Option<Arc<RabbitMq>>> = Mutex::new(None);
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if shared.is_none() {
-            *shared = Self::start()?.map(Arc::new);
+            *shared = Self::start_with(VHOSTS)?.map(Arc::new);
         }
         Ok(shared.clone())
     }
 
-    /// Starts a server of its own for one test.
+    /// Starts a server of its own for one test, with the vhost `/` alone: after a crash each would
+    /// take its time.
     ///
     /// # Errors
     /// When it does not come up, or is missing where it must not be.
     pub fn start() -> Result<Option<Self>> {
+        Self::start_with(0)
+    }
+
+    fn start_with(vhosts: usize) -> Result<Option<Self>> {
         let Some(program) = tool::rabbitmq_server()? else { return Ok(None) };
         let mut server = Self {
             program,
@@ -96,7 +102,8 @@ impl RabbitMq {
             tls_port: port::free()?,
             distribution_port: port::free()?,
             mapper_port: port::free()?,
-            vhosts: AtomicUsize::new(1),
+            vhosts,
+            next_vhost: AtomicUsize::new(1),
             running: None,
         };
         server.configure()?;
@@ -129,8 +136,8 @@ impl RabbitMq {
     /// # Errors
     /// When there is none left.
     pub fn vhost(&self) -> Result<String> {
-        let number = self.vhosts.fetch_add(1, Ordering::Relaxed);
-        ensure!(number <= VHOSTS, "expected at most {VHOSTS} tests on one server");
+        let number = self.next_vhost.fetch_add(1, Ordering::Relaxed);
+        ensure!(number <= self.vhosts, "all {} vhosts of the server are taken", self.vhosts);
         Ok(format!("v{number}"))
     }
 
@@ -207,7 +214,7 @@ impl RabbitMq {
         );
         fs::write(folder.join("rabbit.conf"), text)?;
         fs::write(folder.join("plugins"), "[].")?;
-        let names = (1..=VHOSTS).map(|number| format!("v{number}"));
+        let names = (1..=self.vhosts).map(|number| format!("v{number}"));
         let names: Vec<String> = ["/".to_owned()].into_iter().chain(names).collect();
         let permission = |vhost: &String| {
             json!({ "user": "guest", "vhost": vhost,

@@ -149,6 +149,11 @@ impl Method {
         self.raw(&length.to_be_bytes()).raw(bytes)
     }
 
+    /// A table on its own, with its length before it.
+    pub fn table(entries: &[u8]) -> Vec<u8> {
+        Self(Vec::new()).long(entries).0
+    }
+
     /// The frame of it.
     pub fn on(self, channel: u16) -> Frame {
         Frame { kind: METHOD, channel, payload: self.0 }
