@@ -136,7 +136,9 @@ impl Deliver<'_> {
     }
 
     fn is_redelivered(&self) -> bool {
-        self.delivery.attempt > 1 || self.delivery.previous_span != 0
+        self.delivery.attempt > 1
+            || self.delivery.previous_span != 0
+            || self.bits.contains(MessageBits::REDELIVERED)
     }
 
     fn inject(
@@ -247,6 +249,9 @@ impl Deliver<'_> {
         }
         if self.delivery.attempt > 1 {
             to.int(&semconv::ATTEMPT, self.delivery.attempt.into());
+        }
+        if self.bits.contains(MessageBits::REDELIVERED) {
+            to.bool(&semconv::REDELIVERED, true);
         }
         if self.bits.contains(MessageBits::UNSEEN) {
             to.text(&semconv::EXECUTION, "unseen");

@@ -70,6 +70,8 @@ pub(crate) static EXECUTION: Key = Key::new("spanbridge.execution");
 pub(crate) static PREFETCHED: Key = Key::new("spanbridge.prefetched");
 /// Which attempt at the message this is, as the broker counts.
 pub(crate) static ATTEMPT: Key = Key::new("spanbridge.attempt");
+/// The broker says that it may have delivered the message before.
+pub(crate) static REDELIVERED: Key = Key::new("spanbridge.redelivered");
 /// How the span ended: a case of the contract's `outcome`.
 pub(crate) static OUTCOME: Key = Key::new("spanbridge.outcome");
 /// Seconds until the message comes again, a double.

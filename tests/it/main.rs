@@ -10,6 +10,7 @@
 )]
 
 mod admin;
+mod amqp;
 mod cli;
 mod config;
 mod demo;

@@ -33,7 +33,7 @@ macro_rules! on_both_brokers {
 pub(crate) use on_both_brokers;
 
 /// The spans of a name, in the order of their start.
-fn named<'a>(spans: &'a [Span], name: &str) -> Vec<&'a Span> {
+pub(crate) fn named<'a>(spans: &'a [Span], name: &str) -> Vec<&'a Span> {
     let mut found: Vec<&Span> = spans.iter().filter(|span| span.name == name).collect();
     found.sort_by_key(|span| span.start);
     found

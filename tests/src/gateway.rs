@@ -16,7 +16,7 @@ use crate::wait::BOUND;
 const EXPORT_INTERVAL_MS: &str = "100";
 
 /// What stands before the address in the line that says the gateway is ready.
-const READY: &str = "listening on nats://";
+const READY: &str = "listening on ";
 
 /// What stands before the address of the admin endpoint.
 const ADMIN: &str = "admin endpoint on http://";
@@ -32,6 +32,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Gateway {
     process: Process,
+    scheme: String,
     address: SocketAddr,
 }
 
@@ -52,16 +53,16 @@ impl Settings {
     /// When it cannot be written.
     pub fn listener(folder: &Path, broker: &str, lines: &str) -> Result<Self> {
         let file = folder.join("spanbridge.toml");
-        let text = format!(
-            "[[listener]]\nlisten = \"nats://127.0.0.1:0\"\nbrokers = [\"{broker}\"]\n{lines}\n"
-        );
+        let listen = listen(broker);
+        let text =
+            format!("[[listener]]\nlisten = \"{listen}\"\nbrokers = [\"{broker}\"]\n{lines}\n");
         fs::write(&file, text)?;
         Ok(Self::of(&["--config", &file.display().to_string()]))
     }
 
     /// One listener on a free port, before the broker at this URL.
     pub fn to(broker: &str) -> Self {
-        Self::of(&["--listen", "nats://127.0.0.1:0", "--broker", broker])
+        Self::of(&["--listen", &listen(broker), "--broker", broker])
     }
 
     /// Exactly these arguments.
@@ -110,11 +111,13 @@ impl Settings {
     /// When it does not.
     pub fn start(&self) -> Result<Gateway> {
         let process = self.spawn()?;
-        let address = process.wait_for_line("where it listens", BOUND, |stream, line| {
+        let ready = process.wait_for_line("where it listens", BOUND, |stream, line| {
             let (_, rest) = line.split_once(READY).filter(|_| stream == Stream::Out)?;
-            rest.split_whitespace().next()?.trim_end_matches('/').parse().ok()
+            let (scheme, address) = rest.split_whitespace().next()?.split_once("://")?;
+            Some((scheme.to_owned(), address.trim_end_matches('/').parse().ok()?))
         })?;
-        Ok(Gateway { process, address })
+        let (scheme, address) = ready;
+        Ok(Gateway { process, scheme, address })
     }
 }
 
@@ -126,7 +129,7 @@ impl Gateway {
 
     /// Where it listens, as clients want it.
     pub fn url(&self) -> String {
-        format!("nats://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Where its admin endpoint listens, if it was asked for one.
@@ -196,6 +199,12 @@ impl Exit {
         let named = |name: &str| words.iter().all(|word| name.contains(word));
         self.summary.iter().filter(|(name, _)| named(name)).map(|(_, value)| value).sum()
     }
+}
+
+/// Any free port, for the protocol of a broker.
+fn listen(broker: &str) -> String {
+    let scheme = broker.split_once("://").map_or("nats", |(scheme, _)| scheme);
+    format!("{scheme}://127.0.0.1:0")
 }
 
 /// Reads lines of the form `name value`; other lines are something else and left out.

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  client programs ──▶ [Recorder] ──▶ Gateway ──▶ [Recorder] ──▶ NatsServer
-//!  (nats-py, async-nats,                 │
-//!   RawNats)                             └─ OTLP ──▶ Receiver ──▶ Tap ──▶ Span
+//!  (nats-py, pika, amqplib,              │                          or RabbitMq
+//!   RawNats, RawAmqp, …)                 └─ OTLP ──▶ Receiver ──▶ Tap ──▶ Span
 //! ```
 //!
 //! Everything runs as a child process on a loopback port of its own and is killed by its own
@@ -17,6 +17,7 @@
 //! A missing tool makes a test print `SKIPPED: …` and pass, except where `CI=true`: there it
 //! fails.
 
+pub mod amqp_bed;
 pub mod authority;
 pub mod bed;
 pub mod client;
@@ -29,13 +30,17 @@ pub mod peer;
 pub mod port;
 pub mod process;
 pub mod program;
+pub mod properties;
+pub mod rabbitmq;
 pub mod raw;
+pub mod raw_amqp;
 pub mod receiver;
 pub mod recorder;
 pub mod span;
 pub mod tool;
 pub mod wait;
 
+pub use amqp_bed::AmqpBed;
 pub use authority::Authority;
 pub use bed::Bed;
 pub use client::Client;
@@ -45,7 +50,10 @@ pub use nats_events::NatsEvents;
 pub use nats_server::{Flavour, NatsServer};
 pub use peer::Peer;
 pub use program::Program;
+pub use properties::Properties;
+pub use rabbitmq::RabbitMq;
 pub use raw::RawNats;
+pub use raw_amqp::{Frame, RawAmqp};
 pub use receiver::{Fault, Receiver, Tap};
 pub use recorder::Recorder;
 pub use span::{Kind, Span};

@@ -71,6 +71,11 @@ impl Process {
         Ok(Self { name: name.to_owned(), child, stdin, log, readers })
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Writes a line to the child's standard input, at once.
     ///
     /// # Errors

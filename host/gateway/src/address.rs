@@ -1,4 +1,4 @@
-//! Addresses as users write them: `nats://HOST:PORT`.
+//! Addresses as users write them: `nats://HOST:PORT`, `amqp://HOST:PORT`, `amqps://HOST:PORT`.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,20 +9,16 @@ use std::str::FromStr;
 pub enum Protocol {
     /// The NATS client protocol.
     Nats,
+    /// AMQP 0-9-1, as RabbitMQ speaks it.
+    Amqp,
 }
 
 impl Protocol {
-    /// The scheme of its addresses.
-    pub const fn scheme(self) -> &'static str {
+    /// Its name for people.
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Nats => "nats",
-        }
-    }
-
-    /// The port that a broker of this protocol listens on unless told otherwise.
-    const fn default_port(self) -> u16 {
-        match self {
-            Self::Nats => 4222,
+            Self::Nats => "NATS",
+            Self::Amqp => "AMQP",
         }
     }
 }
@@ -32,13 +28,44 @@ impl Protocol {
 pub struct Address {
     /// What is spoken there.
     pub protocol: Protocol,
+    /// The scheme asks for TLS from the first byte on: `amqps`.
+    pub tls: bool,
     /// A name or an IP address, without brackets.
     pub host: String,
     /// The TCP port; 0 to listen on any free one.
     pub port: u16,
 }
 
+/// Schemes: protocol, whether TLS comes first, the port unless told otherwise.
+const SCHEMES: [(&str, Protocol, bool, u16); 3] = [
+    ("nats", Protocol::Nats, false, 4222),
+    ("amqp", Protocol::Amqp, false, 5672),
+    ("amqps", Protocol::Amqp, true, 5671),
+];
+
 impl Address {
+    /// Reads the address of a NATS server, for what speaks nothing else.
+    ///
+    /// # Errors
+    ///
+    /// When it is no address, or one of another protocol.
+    pub fn of_nats(text: &str) -> Result<Self, AddressError> {
+        let address: Self = text.parse()?;
+        match address.protocol {
+            Protocol::Nats => Ok(address),
+            Protocol::Amqp => {
+                Err(AddressError { found: text.to_owned(), why: ": a NATS server is needed" })
+            }
+        }
+    }
+
+    /// The scheme that it is written with.
+    fn scheme(&self) -> &'static str {
+        let same =
+            |scheme: &&(_, Protocol, bool, _)| (scheme.1, scheme.2) == (self.protocol, self.tls);
+        SCHEMES.iter().find(same).map_or("nats", |(scheme, ..)| scheme)
+    }
+
     /// Answers whether only this machine can reach it, as far as the text says.
     ///
     /// What a name means is known when it is resolved, and looked at again then.
@@ -62,18 +89,18 @@ impl Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { protocol, host, port } = self;
+        let Self { host, port, .. } = self;
         if host.contains(':') {
-            write!(f, "{}://[{host}]:{port}", protocol.scheme())
+            write!(f, "{}://[{host}]:{port}", self.scheme())
         } else {
-            write!(f, "{}://{host}:{port}", protocol.scheme())
+            write!(f, "{}://{host}:{port}", self.scheme())
         }
     }
 }
 
 /// A text that is no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected an address like nats://127.0.0.1:4222, found `{found}`{why}")]
+#[error("expected an address like nats://127.0.0.1:4222 or amqp://HOST, found `{found}`{why}")]
 pub struct AddressError {
     found: String,
     why: &'static str,
@@ -87,16 +114,19 @@ impl FromStr for Address {
         // they would end up in logs.
         let error = |why| AddressError { found: without_user(text), why };
         let (scheme, rest) = text.split_once("://").ok_or_else(|| error(""))?;
-        let protocol = match scheme {
-            "nats" => Protocol::Nats,
-            "tls" => return Err(error(": TLS is switched on by [listener.tls] and broker_tls")),
-            "ws" | "wss" => return Err(error(": WebSocket is not spoken")),
-            _ => return Err(error(": nats is the only protocol")),
-        };
+        let known = SCHEMES.iter().find(|(known, ..)| *known == scheme);
+        let &(_, protocol, tls, default_port) = known.ok_or_else(|| match scheme {
+            "tls" => error(": TLS is switched on by [listener.tls] and broker_tls"),
+            "ws" | "wss" => error(": WebSocket is not spoken"),
+            _ => error(": the protocols are nats, amqp and amqps"),
+        })?;
         if rest.contains('@') {
             return Err(error(": leave user and password to the client"));
         }
         let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if protocol == Protocol::Amqp && rest.contains('/') {
+            return Err(error(": leave the virtual host to the client"));
+        }
         let (host, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((host, "")) => (host, None),
             Some((host, port)) => (host, Some(port.strip_prefix(':').ok_or_else(|| error(""))?)),
@@ -106,10 +136,10 @@ impl FromStr for Address {
             return Err(error(": the host is missing or not a name"));
         }
         let port = match port {
-            None => protocol.default_port(),
+            None => default_port,
             Some(port) => port.parse().map_err(|_| error(": a port is 0 to 65535"))?,
         };
-        Ok(Self { protocol, host: host.to_owned(), port })
+        Ok(Self { protocol, tls, host: host.to_owned(), port })
     }
 }
 
@@ -134,6 +164,9 @@ mod tests {
             ("nats://[::1]:4333", "::1", 4333),
             ("nats://[::1]", "::1", 4222),
             ("nats://broker:1/", "broker", 1),
+            ("amqp://broker", "broker", 5672),
+            ("amqps://[::1]", "::1", 5671),
+            ("amqps://broker:1/", "broker", 1),
         ];
         for (text, host, port) in table {
             let address: Address = text.parse().unwrap();
@@ -157,6 +190,8 @@ mod tests {
             "nats://[::1",
             "nats://[::1]4222",
             "nats://a/b",
+            "amqp://a/vhost",
+            "amqp+tls://a",
         ] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.contains(&format!("found `{text}`")), "{error}");
@@ -167,6 +202,13 @@ mod tests {
     fn a_password_does_not_reach_the_error() {
         let error = "nats://me:secret@host:1".parse::<Address>().unwrap_err().to_string();
         assert!(!error.contains("secret") && error.contains("host:1"), "{error}");
+    }
+
+    #[test]
+    fn what_speaks_only_nats_refuses_other_addresses() {
+        assert!(Address::of_nats("nats://h").is_ok() && Address::of_nats("amqp").is_err());
+        let error = Address::of_nats("amqp://h").unwrap_err().to_string();
+        assert!(error.ends_with("found `amqp://h`: a NATS server is needed"), "{error}");
     }
 
     #[test]
@@ -184,7 +226,8 @@ mod tests {
             ("::", false),
             ("broker", false),
         ] {
-            let address = Address { protocol: Protocol::Nats, host: host.to_owned(), port: 1 };
+            let (protocol, host_name) = (Protocol::Amqp, host.to_owned());
+            let address = Address { protocol, tls: true, host: host_name, port: 1 };
             assert_eq!(address.is_loopback(), loopback, "{host}");
             // What listens everywhere is connected to on this machine.
             let unspecified = ["0.0.0.0", "::"].contains(&host);

@@ -61,6 +61,7 @@ spanbridge gateway --listen <URL> --broker <URL>[,<URL>…] [OPTIONS]
 const GATEWAY_HELP: &str = "\
 Examples:
   spanbridge gateway --listen nats://127.0.0.1:4322 --broker nats://127.0.0.1:4222
+  spanbridge gateway --listen amqp://127.0.0.1:5673 --broker amqp://127.0.0.1:5672
   spanbridge gateway --config spanbridge.toml
 
 Clients connect to the address of --listen instead of the broker's; nothing in them changes.
@@ -75,7 +76,7 @@ wrong.";
 #[derive(Clone, Debug, Args)]
 #[command(after_help = GATEWAY_HELP, override_usage = GATEWAY_USAGE)]
 pub struct GatewayArgs {
-    /// Where clients connect, such as nats://127.0.0.1:4322. Port 0 takes any free one.
+    /// Where clients connect, such as amqp://127.0.0.1:5673. Port 0 takes any free one.
     #[arg(long, value_name = "URL", requires = "broker", required_unless_present = "config")]
     pub listen: Option<Address>,
     /// Where the broker listens. Several, separated by commas or repeated, are tried in turn.
@@ -211,7 +212,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "URL")]
     pub otlp: Option<String>,
     /// Use this broker, through a gateway, instead of a queue in memory. It needs JetStream.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = Address::of_nats)]
     pub broker: Option<Address>,
     /// Print the spans as OTLP JSON, and nothing else.
     #[arg(long)]

@@ -13,9 +13,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::address::Address;
+use crate::address::{Address, Protocol};
 use crate::admin::AdminConfig;
-use crate::net::options::NetOptions;
+use crate::net::options::{BrokerTlsOptions, NetOptions, TlsOptions};
 use crate::pattern::Pattern;
 
 mod envelope;
@@ -30,7 +30,8 @@ mod value;
 pub use envelope::EnvelopeChoice;
 pub use reference::reference;
 pub use route_options::{
-    DeliveryWord, HeaderCase, RelationWord, RouteOptions, SamplerChoice, ScrubRules, TrustWord,
+    Acks, DeliveryWord, HeaderCase, RelationWord, RouteOptions, SamplerChoice, ScrubRules,
+    TrustWord,
 };
 pub use value::{Count, Seconds};
 
@@ -84,6 +85,20 @@ impl ListenerConfig {
     pub fn name(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.listen.to_string())
     }
+
+    /// What holds of its connections, with what its addresses say.
+    pub(crate) fn net_in_force(&self) -> NetOptions {
+        let mut net = self.net.clone();
+        if self.listen.protocol == Protocol::Amqp {
+            // The protocol has no word for it: TLS comes first or not at all.
+            net.tls = net.tls.map(|tls| TlsOptions { first: true, ..tls });
+            if self.brokers.iter().any(|broker| broker.tls) {
+                let options = net.broker_tls.unwrap_or_default();
+                net.broker_tls = Some(BrokerTlsOptions { first: true, ..options });
+            }
+        }
+        net
+    }
 }
 
 /// How some messages are traced. A condition that is `None` holds for every message.
@@ -93,6 +108,8 @@ pub struct RouteConfig {
     pub listener: Option<String>,
     /// The user that the client says it is.
     pub user: Option<String>,
+    /// The virtual host that the client asks for.
+    pub vhost: Option<String>,
     /// The destinations.
     pub destination: Option<Pattern>,
     /// How. What they leave open, the listener's say.
@@ -207,13 +224,43 @@ impl Config {
 }
 
 impl ListenerConfig {
+    /// Looks for addresses that do not go together, or not with TLS. Answers the key, what was
+    /// found, what is allowed.
+    fn check_addresses(&self) -> Result<(), String> {
+        let Self { listen, brokers, net, .. } = self;
+        let protocol = listen.protocol;
+        if let Some(broker) = brokers.iter().find(|broker| broker.protocol != protocol) {
+            let name = protocol.name();
+            return Err(format!("brokers: expected addresses of {name} brokers, found {broker}"));
+        }
+        if protocol != Protocol::Amqp {
+            return Ok(());
+        }
+        match (listen.tls, net.tls.is_some()) {
+            (true, false) => {
+                return Err("tls: expected certificate and key, for amqps, found none".to_owned());
+            }
+            (false, true) => {
+                return Err(format!(
+                    "tls: expected it with listen = \"amqps://…\", found {listen}"
+                ));
+            }
+            _ => {}
+        }
+        if net.broker_tls.is_some() && !brokers.iter().any(|broker| broker.tls) {
+            let broker = &brokers[0];
+            return Err(format!("broker_tls: expected it with a broker amqps://…, found {broker}"));
+        }
+        Ok(())
+    }
+
     fn check(&self, allow_remote: bool) -> Result<(), ConfigError> {
         let listen = &self.listen;
         let refuse = |what: String| Err(ConfigError::Refused(what));
         if self.brokers.is_empty() {
             return refuse(format!("listener {listen}: expected at least one broker"));
         }
-        if let Err(what) = self.net.check() {
+        if let Err(what) = self.check_addresses().and_then(|()| self.net.check()) {
             return refuse(format!("listener {listen}: {what}"));
         }
         if listen.is_loopback() || allow_remote {

@@ -27,8 +27,7 @@ use crate::net::guard::Guard;
 use crate::net::tls::TlsError;
 use crate::net::{Gate, Net};
 use crate::open_spans::OpenSpans;
-use crate::relay::Tools;
-use crate::relay::nats::NatsShared;
+use crate::relay::{Sessions, Tools};
 use crate::reload::{Reload, Reloaded};
 use crate::routes::{RouteError, Routes};
 use crate::routing::RouteTable;
@@ -255,12 +254,13 @@ impl ListenerParts {
     ) -> Result<(TcpListener, Arc<Listener>), StartError> {
         let net = net(config)?;
         let (socket, address, local) = listen(config, allow_remote)?;
-        let nats = NatsShared::with_routes(routes, Arc::clone(&self.services));
+        let (protocol, services) = (address.protocol, Arc::clone(&self.services));
+        let protocol = Sessions::new(protocol, routes, services, net.tls_said());
         let listener = Listener {
             name: config.name(),
             address,
             brokers: Arc::new(Brokers::new(&config.brokers, Arc::clone(&self.counters))),
-            nats: Arc::new(nats.with_tls(net.tls_said())),
+            protocol,
             counters: Arc::clone(&self.counters),
             sessions: Arc::clone(&self.sessions),
             own_sessions: Arc::default(),
@@ -288,7 +288,7 @@ pub(crate) fn runtime(config: &Config, output: &Output) -> Result<Runtime, spanb
 
 /// Prepares what a listener does to connections, with the certificates that it names.
 pub(crate) fn net(listener: &ListenerConfig) -> Result<Net, StartError> {
-    Net::new(&listener.net).map_err(|error| StartError::tls(&listener.listen, error))
+    Net::new(listener).map_err(|error| StartError::tls(&listener.listen, error))
 }
 
 fn listen(

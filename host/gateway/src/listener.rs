@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use spanbridge::metrics::Counters;
 use tokio::net::TcpStream;
@@ -14,16 +14,19 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use crate::address::{Address, Protocol};
+use crate::address::Address;
 use crate::brokers::{self, Brokers};
 use crate::close::{By, Cause, Close};
 use crate::live::LiveLimits;
 use crate::net::guard::Guard;
 use crate::net::{Arrived, Gate, Net, Reason, Refusal, SourcePlace, Stream, canonical, greet};
-use crate::relay::Relay;
-use crate::relay::nats::{NatsRelay, NatsShared};
+use crate::relay::Sessions;
 use crate::session::Session;
 use crate::worker::Bench;
+
+/// How long peers have to go once they have been told that it is over. A round trip is what they
+/// need; a client that is busy elsewhere finds the word later, where nothing overtakes it.
+const SEE_OFF_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the sessions of one listener have in common.
 #[derive(Debug)]
@@ -34,7 +37,7 @@ pub(crate) struct Listener {
     pub address: Address,
     pub brokers: Arc<Brokers>,
     /// Of the protocol.
-    pub nats: Arc<NatsShared>,
+    pub protocol: Sessions,
     pub counters: Arc<Counters>,
     /// Sessions of the process.
     pub sessions: Arc<AtomicUsize>,
@@ -132,9 +135,7 @@ impl Listener {
                 return Err(Close { by: By::Here, cause: Cause::NoBroker(error) });
             }
         };
-        let mut relay: Box<dyn Relay> = match self.address.protocol {
-            Protocol::Nats => Box::new(NatsRelay::new(Arc::clone(&self.nats))),
-        };
+        let mut relay = self.protocol.relay();
         let greeted = greet(&self.net, client, &info, &mut *relay, bench).await;
         let client = greeted.map_err(refused)?;
         Ok((Session::new(client, broker, relay, Rc::clone(bench)), place))
@@ -165,9 +166,12 @@ impl Listener {
         };
         let close = match over {
             Some(close) => close,
-            None => timeout(self.limits.drain_timeout(), session.drain())
-                .await
-                .unwrap_or(Close { by: By::Here, cause: Cause::DrainTimeout }),
+            None => {
+                let drained = timeout(self.limits.drain_timeout(), session.drain()).await;
+                // Whether they go in time or not, they have been told.
+                let _ = timeout(SEE_OFF_TIMEOUT, session.see_off()).await;
+                drained.unwrap_or(Close { by: By::Here, cause: Cause::DrainTimeout })
+            }
         };
         session.close();
         close
@@ -183,7 +187,7 @@ impl Listener {
         let meet = async |broker: &Address| {
             let stream = brokers::dial(broker, &guard).await?;
             self.net.prepare(&stream)?;
-            self.net.meet_broker(stream, &broker.host, source, destination).await
+            self.net.meet_broker(stream, broker, source, destination).await
         };
         self.brokers.connect(meet).await
     }

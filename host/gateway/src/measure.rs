@@ -22,7 +22,7 @@ mod route;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use spanbridge::metrics::Counters;
-use spanbridge::{Outcome, RouteSettings, SpanContext};
+use spanbridge::{Outcome, RouteSettings, SpanContext, Verdict, VerdictBits};
 
 pub(crate) use histogram::{Exemplar, Histogram, Measured, Sharded};
 pub use route::RouteMeasures;
@@ -285,6 +285,17 @@ pub(crate) fn exemplar_of(span: Option<&spanbridge::OpenSpan>) -> SpanContext {
         trace_lo: span.trace_lo,
         span_id: span.span_id,
     })
+}
+
+/// How long a message waited; `None`: that is not known, or its clocks contradict each other.
+pub(crate) fn queue_wait(verdict: &Verdict, now: u64) -> Option<Measured> {
+    let known = verdict.published != 0 && !verdict.bits.contains(VerdictBits::CLOCK_SKEW);
+    let Verdict { trace_hi, trace_lo, span_id, .. } = *verdict;
+    let span = match verdict.bits.contains(VerdictBits::SAMPLED) {
+        true => SpanContext { trace_hi, trace_lo, span_id },
+        false => SpanContext::default(),
+    };
+    known.then(|| Measured { duration: now.saturating_sub(verdict.published), span, now })
 }
 
 #[cfg(test)]

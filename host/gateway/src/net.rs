@@ -26,6 +26,8 @@ use rustls::{ClientConfig, ServerConfig};
 use spanbridge_wire::nats::TlsSaid;
 use tokio::net::TcpStream;
 
+use crate::address::Protocol;
+use crate::config::ListenerConfig;
 use options::NetOptions;
 use sources::Sources;
 use tls::{TlsError, ToBrokers, ToClients};
@@ -39,6 +41,7 @@ pub(crate) use stream::Stream;
 /// What a listener does to connections before they are a session.
 #[derive(Debug)]
 pub(crate) struct Net {
+    protocol: Protocol,
     options: NetOptions,
     to_clients: Option<ToClients>,
     to_brokers: Option<ToBrokers>,
@@ -53,13 +56,15 @@ pub(crate) struct Certificates {
 }
 
 impl Net {
-    /// Reads the certificates that the options name.
-    pub(crate) fn new(options: &NetOptions) -> Result<Self, TlsError> {
+    /// Reads the certificates that a listener names.
+    pub(crate) fn new(listener: &ListenerConfig) -> Result<Self, TlsError> {
+        let options = listener.net_in_force();
         Ok(Self {
+            protocol: listener.listen.protocol,
             to_clients: options.tls.as_ref().map(ToClients::new).transpose()?,
             to_brokers: options.broker_tls.as_ref().map(ToBrokers::new).transpose()?,
             sources: Sources::new(options.limits.sessions_per_source_max),
-            options: options.clone(),
+            options,
         })
     }
 
@@ -83,11 +88,11 @@ impl Net {
     }
 
     /// What an `INFO` has to say about the client's connection; `None` where the gateway has no
-    /// part in TLS, and what the broker says is true.
+    /// part in TLS, and what the broker says is true, and where a broker says nothing of the kind.
     pub(crate) fn tls_said(&self) -> Option<TlsSaid> {
         let NetOptions { tls, broker_tls, .. } = &self.options;
         let verify = tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
-        (tls.is_some() || broker_tls.is_some())
+        (self.protocol == Protocol::Nats && (tls.is_some() || broker_tls.is_some()))
             .then_some(TlsSaid { required: tls.is_some(), verify })
     }
 

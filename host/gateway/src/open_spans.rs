@@ -12,8 +12,7 @@
 //! seldom wait for each other; no lock is held while the component runs.
 //!
 //! A delivery without a span (it was not sampled) has an entry as well. Otherwise its settlement
-//! could not be told from one that nobody opened, and a consumer's unsettled messages could not be
-//! counted.
+//! could not be told from a stranger's, and a consumer's unsettled messages could not be counted.
 //!
 //! An `abandoned` span ends when its message was last heard of, not when it was given up: waiting
 //! is not work.
@@ -188,6 +187,19 @@ impl OpenSpans {
         }
     }
 
+    /// The same for a key that means no other attempt. Answers whether it was unsettled.
+    pub fn settle_for_good(
+        &self,
+        key: &[u8],
+        end: &Settlement<'_>,
+        with_others: bool,
+        to: &mut SettleBatch,
+    ) -> bool {
+        let known = self.end(key, end, with_others, to);
+        self.change(self.shard_of(key), |shard| shard.remove(key).map(drop));
+        known
+    }
+
     /// A delivery is settled by what was said about another one. Answers whether it was unsettled.
     pub fn settle_as_well(
         &self,
@@ -337,7 +349,7 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn context(span: &OpenSpan) -> SpanContext {
+pub(crate) fn context(span: &OpenSpan) -> SpanContext {
     SpanContext { trace_hi: span.trace_hi, trace_lo: span.trace_lo, span_id: span.span_id }
 }
 

@@ -14,12 +14,25 @@
 use std::sync::Arc;
 
 use spanbridge::metrics::Counters;
-use spanbridge::{DeliverBatch, PublishBatch, Runtime, SettleBatch, Tracer};
+use spanbridge::{Attribute, DeliverBatch, Parts, PublishBatch, Runtime, SettleBatch, Tracer};
 
 use crate::open_spans::OpenSpans;
 
+pub mod amqp;
+mod awaiting;
 pub mod bodies;
+mod edits;
+mod held;
 pub mod nats;
+mod protocols;
+mod remembered;
+mod session_routes;
+mod shared;
+mod splicer;
+mod walk;
+
+pub(crate) use protocols::Sessions;
+pub use shared::Shared;
 
 /// One of the two peers of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,4 +145,18 @@ pub trait Relay: std::fmt::Debug {
     /// Answers whether everything that this side sent has gone on, up to the end of a frame: a
     /// drain may stop here.
     fn is_at_boundary(&self, from: Side) -> bool;
+
+    /// Answers whether the peers have said goodbye. How their connections end then is no trouble.
+    fn has_parted(&self) -> bool;
+
+    /// The gateway ends the session, at a boundary of both sides. Appends what one side is told
+    /// behind everything else; nothing, where the protocol has no word for it.
+    fn farewell(&self, to: Side, out: &mut Vec<u8>);
+}
+
+/// Hands in what is left of a destination without its ids.
+fn add_template(parts: &mut Parts<'_>, template: Option<&[u8]>) {
+    if let Some(template) = template {
+        parts.text_attribute(Attribute::DestinationTemplate, template);
+    }
 }

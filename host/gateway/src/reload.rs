@@ -52,7 +52,7 @@ impl Reload {
         let certificates = self.prepare(&config)?;
         let (tables, routes) = self.routes.apply(&config, now)?;
         for (listener, table) in self.listeners.iter().zip(tables) {
-            listener.nats.set_routes(table);
+            listener.protocol.set_routes(table);
         }
         for (listener, certificates) in self.listeners.iter().zip(certificates) {
             listener.net.swap(certificates);

@@ -129,6 +129,7 @@ impl Routes {
             let pattern = route.destination.as_ref();
             rules.push(Rule {
                 user: route.user.clone(),
+                vhost: route.vhost.clone(),
                 destination: route.destination.clone(),
                 traced: self
                     .traced(listener, &route.options, pattern, used)
@@ -165,6 +166,7 @@ impl Routes {
             has_envelope,
             scrub: options.scrub(),
             concurrency: options.concurrency(),
+            acks: options.acks(),
             measures,
         })
     }
@@ -186,6 +188,7 @@ fn settings(
 ) -> RouteSettings {
     let system = match listener.listen.protocol {
         Protocol::Nats => "nats",
+        Protocol::Amqp => "rabbitmq",
     };
     options.settings(system, &listener.brokers[0], env)
 }

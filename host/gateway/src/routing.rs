@@ -1,7 +1,7 @@
 //! Which route a message belongs to.
 //!
 //! ```text
-//! once a session     user ──▶ candidates: one bit for each rule
+//! once a session     user, vhost ──▶ candidates: one bit for each rule
 //! for each message   destination ──▶ the first candidate whose pattern matches, else the default
 //! ```
 //!
@@ -14,6 +14,7 @@ use std::sync::Arc;
 use spanbridge::resource::ResourceId;
 use spanbridge::{Fields, Route};
 
+use crate::config::Acks;
 use crate::header_names::HeaderNames;
 use crate::measure::{Measures, RouteMeasures};
 use crate::pattern::Pattern;
@@ -41,6 +42,8 @@ pub struct Traced {
     pub scrub: Scrub,
     /// How many messages a consumer works on at once. `None`: that is not known.
     pub concurrency: Option<NonZeroU32>,
+    /// When AMQP consumers settle.
+    pub acks: Acks,
     /// What its messages did. `None`: nobody measures, and nobody does where nothing is traced.
     pub measures: Option<Arc<RouteMeasures>>,
 }
@@ -63,6 +66,8 @@ impl Traced {
 pub struct Rule {
     /// `None`: every user.
     pub user: Option<String>,
+    /// `None`: every virtual host.
+    pub vhost: Option<String>,
     /// `None`: every destination.
     pub destination: Option<Pattern>,
     /// How they are traced.
@@ -90,15 +95,18 @@ impl RouteTable {
         Self { rules: rules.into(), default }
     }
 
-    /// The rules for a client that says it is this user.
-    pub fn candidates(&self, user: Option<&str>) -> Candidates {
-        let fits = |rule: &Rule| rule.user.is_none() || rule.user.as_deref() == user;
+    /// The rules for a client that says it is this user, and opens this virtual host.
+    pub fn candidates(&self, user: Option<&str>, vhost: Option<&str>) -> Candidates {
+        let is = |asked: &Option<String>, said| asked.is_none() || asked.as_deref() == said;
+        let fits = |rule: &Rule| is(&rule.user, user) && is(&rule.vhost, vhost);
         let bits = (0..u64::BITS).zip(&self.rules).filter(|(_, rule)| fits(rule));
         Candidates(bits.fold(0, |set, (bit, _)| set | 1 << bit))
     }
 
-    /// The route of a message. It is kept for [`Self::get`], which costs nothing.
-    pub fn choose(&self, candidates: Candidates, destination: &[u8]) -> Choice {
+    /// The route of a message, whose destination may have several names. It is kept for
+    /// [`Self::get`], which costs nothing.
+    pub fn choose(&self, candidates: Candidates, names: &[&[u8]]) -> Choice {
+        let fits = |pattern: &Pattern| names.iter().any(|name| pattern.matches(name));
         let mut left = candidates.0;
         while left != 0 {
             let at = left.trailing_zeros() as usize;
@@ -106,7 +114,7 @@ impl RouteTable {
             let pattern = self.rules.get(at).map(|rule| &rule.destination);
             match pattern {
                 Some(None) => return Choice(at as u8),
-                Some(Some(pattern)) if pattern.matches(destination) => return Choice(at as u8),
+                Some(Some(pattern)) if fits(pattern) => return Choice(at as u8),
                 _ => {}
             }
         }
@@ -145,6 +153,7 @@ mod tests {
             has_envelope: false,
             scrub: Scrub::empty(),
             concurrency: None,
+            acks: Acks::default(),
             measures: None,
         }
     }
@@ -152,6 +161,7 @@ mod tests {
     fn table(rules: &[(Option<&str>, Option<&str>)]) -> RouteTable {
         let rule = |(user, destination): &(Option<&str>, Option<&str>)| Rule {
             user: user.map(str::to_owned),
+            vhost: None,
             destination: destination.map(|text| Pattern::parse(text).unwrap()),
             traced: traced(),
         };
@@ -177,7 +187,7 @@ mod tests {
             (None, "orders.old", None),
             (Some("apps"), "orders.old", None),
         ] {
-            let choice = table.choose(table.candidates(user), destination.as_bytes());
+            let choice = table.choose(table.candidates(user, None), &[destination.as_bytes()]);
             let expected = expected.map_or(Choice::DEFAULT, Choice);
             assert_eq!(choice, expected, "{user:?} {destination}");
         }
@@ -188,8 +198,21 @@ mod tests {
         let mut rules = vec![(None, Some("x")); ROUTES_MAX - 1];
         rules.push((None, Some("y")));
         let table = table(&rules);
-        assert_eq!(table.choose(table.candidates(None), b"y"), Choice(ROUTES_MAX as u8 - 1));
-        assert_eq!(table.choose(table.candidates(None), b"z"), Choice::DEFAULT);
-        assert_eq!(table.choose(Candidates::default(), b"y"), Choice::DEFAULT);
+        let all = table.candidates(None, None);
+        assert_eq!(table.choose(all, &[b"y"]), Choice(ROUTES_MAX as u8 - 1));
+        assert_eq!(table.choose(all, &[b"z", b"y"]), Choice(ROUTES_MAX as u8 - 1));
+        assert_eq!(table.choose(all, &[b"z"]), Choice::DEFAULT);
+        assert_eq!(table.choose(Candidates::default(), &[b"y"]), Choice::DEFAULT);
+    }
+
+    #[test]
+    fn a_rule_for_a_virtual_host_holds_for_no_other_and_for_nobody_without_one() {
+        let mut table = table(&[(Some("app"), None)]);
+        table.rules[0].vhost = Some("/".to_owned());
+        let chosen =
+            |user, vhost| table.choose(table.candidates(user, vhost), &[b"x"]) != Choice::DEFAULT;
+        assert!(chosen(Some("app"), Some("/")));
+        assert!(!chosen(Some("app"), Some("a")) && !chosen(Some("app"), None));
+        assert!(!chosen(None, Some("/")));
     }
 }

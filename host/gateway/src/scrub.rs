@@ -2,7 +2,10 @@
 //!
 //! ```text
 //! orders.7f9c24e8-3b12-4fef-91e0-5bff8c2e9d11.created.42  ─▶  orders.{id}.created.{id}
+//! orders:42.paid:billing                                  ─▶  orders:{id}.paid:billing
 //! ```
+//!
+//! A token ends at a dot, or at the colon between exchange, routing key and queue.
 //!
 //! A span's name and a metric's label must not have as many values as there are orders. The rules
 //! look at one token at a time and need no table of destinations, so that a million of them take
@@ -45,23 +48,24 @@ impl Scrub {
     pub fn template(self, destination: &[u8], template: &mut Vec<u8>) -> bool {
         template.clear();
         let mut has_id = false;
-        for token in destination.split(|byte| *byte == b'.') {
+        let is_separator = |byte: &u8| matches!(byte, b'.' | b':');
+        for token in destination.split_inclusive(is_separator) {
+            let (token, separator) = match token.split_last() {
+                Some((last, token)) if is_separator(last) => (token, Some(*last)),
+                _ => (token, None),
+            };
             let is_id = self.is_id(token);
             has_id |= is_id;
-            let mut part = if is_id { ID } else { token };
+            let part = if is_id { ID } else { token };
             // With room for one more id behind it.
-            let is_full = template.len() + part.len() + 1 + ID.len() > TEMPLATE_BYTES_MAX;
-            if is_full {
+            if template.len() + part.len() + 1 + ID.len() > TEMPLATE_BYTES_MAX {
                 // It stands for all that is left.
-                (part, has_id) = (ID, true);
+                template.extend_from_slice(ID);
+                return true;
             }
             template.extend_from_slice(part);
-            template.push(b'.');
-            if is_full {
-                break;
-            }
+            template.extend(separator);
         }
-        template.pop();
         has_id
     }
 }
@@ -119,6 +123,7 @@ mod tests {
         let all = Scrub::all();
         assert_eq!(template(all, "1.orders.2").as_deref(), Some("{id}.orders.{id}"));
         assert_eq!(template(all, "7").as_deref(), Some("{id}"));
+        assert_eq!(template(all, "orders:7.paid:8").as_deref(), Some("orders:{id}.paid:{id}"));
         assert_eq!(template(all, ""), None);
         assert_eq!(template(Scrub::empty(), "orders.7"), None);
     }

@@ -66,6 +66,8 @@ pub(crate) struct Session {
     first_end: Option<Side>,
     /// Stop between two frames.
     draining: bool,
+    /// Both peers are being told that it is over; nothing of theirs goes on any more.
+    parting: bool,
     bench: Rc<RefCell<Bench>>,
 }
 
@@ -77,8 +79,8 @@ impl Session {
         bench: Rc<RefCell<Bench>>,
     ) -> Self {
         let (to_broker, to_client) = (Direction::default(), Direction::default());
-        let (first_end, draining) = (None, false);
-        Self { client, broker, relay, to_broker, to_client, first_end, draining, bench }
+        let (first_end, draining, parting) = (None, false, false);
+        Self { client, broker, relay, to_broker, to_client, first_end, draining, parting, bench }
     }
 
     /// Runs until the session is over. May be dropped and called again.
@@ -86,10 +88,19 @@ impl Session {
         poll_fn(|cx| self.poll(cx)).await
     }
 
-    /// Runs until the session is between two frames in both directions.
+    /// Runs until the session is between two frames in both directions, and both peers have been
+    /// told that it is over, if their protocol has a word for that.
     pub(crate) async fn drain(&mut self) -> Close {
         self.draining = true;
         self.run().await
+    }
+
+    /// Waits until both peers have gone that were told so. Were they cut off while they speak, what
+    /// they were told might be lost with what they say.
+    pub(crate) async fn see_off(&mut self) {
+        if self.parting {
+            poll_fn(|cx| self.poll_gone(cx)).await;
+        }
     }
 
     /// Ends the spans that nobody can end any more.
@@ -98,9 +109,14 @@ impl Session {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Close> {
+        if self.parting {
+            return self.poll_part(cx);
+        }
         for side in [Side::Client, Side::Broker] {
             if let Poll::Ready(Err((by, error))) = self.poll_direction(side, cx) {
-                return Poll::Ready(Close { by, cause: Cause::Io(error) });
+                let has_parted = self.relay.has_parted();
+                let cause = if has_parted { Cause::Ended } else { Cause::Io(error) };
+                return Poll::Ready(Close { by, cause });
             }
         }
         if self.to_broker.shut && self.to_client.shut {
@@ -111,9 +127,49 @@ impl Session {
             return Poll::Ready(Close { by, cause: Cause::Ended });
         }
         if self.draining && self.is_at_boundary() {
-            return Poll::Ready(Close { by: By::Here, cause: Cause::Drained });
+            return self.poll_part(cx);
         }
         Poll::Pending
+    }
+
+    /// Tells both peers that it is over.
+    fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Close> {
+        let drained = Close { by: By::Here, cause: Cause::Drained };
+        if !self.parting {
+            self.relay.farewell(Side::Client, &mut self.to_client.waiting);
+            self.relay.farewell(Side::Broker, &mut self.to_broker.waiting);
+            if self.to_client.is_empty() && self.to_broker.is_empty() {
+                return Poll::Ready(drained);
+            }
+            self.parting = true;
+        }
+        let Self { client, broker, to_broker, to_client, .. } = self;
+        let to_client = poll_say_last(to_client, client, cx);
+        let to_broker = poll_say_last(to_broker, broker, cx);
+        if to_client.is_ready() && to_broker.is_ready() {
+            Poll::Ready(drained)
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Reads what comes, for nobody, until nothing comes any more.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { client, broker, to_broker, to_client, bench, .. } = self;
+        let read = &mut bench.borrow_mut().read;
+        let mut are_gone = true;
+        for (direction, from) in [(to_broker, client), (to_client, broker)] {
+            while !direction.ended {
+                let mut buffer = ReadBuf::new(read);
+                match Pin::new(&mut *from).poll_read(cx, &mut buffer) {
+                    Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                    Poll::Ready(_) => direction.ended = true,
+                    Poll::Pending => break,
+                }
+            }
+            are_gone &= direction.ended;
+        }
+        if are_gone { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn is_at_boundary(&self) -> bool {
@@ -179,6 +235,15 @@ impl Session {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
+}
+
+/// Writes what is left for one peer, and that nothing more comes. One that is gone need not hear.
+fn poll_say_last(direction: &mut Direction, to: &mut Stream, cx: &mut Context<'_>) -> Poll<()> {
+    if !direction.shut && ready!(poll_flush(direction, to, cx)).is_ok() {
+        let _ = ready!(Pin::new(to).poll_shutdown(cx));
+    }
+    direction.shut = true;
+    Poll::Ready(())
 }
 
 /// A peer that is gone already need not be told that nothing more comes.

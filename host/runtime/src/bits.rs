@@ -26,6 +26,8 @@ bitflags! {
         const PARENT_RANDOM = 1 << 8;
         /// The start of a delivery is an estimate, which is said on the span.
         const ESTIMATED = 1 << 9;
+        /// The broker says that it may have been delivered before.
+        const REDELIVERED = 1 << 10;
     }
 
     /// What the component found and did.

@@ -152,7 +152,7 @@ counters! {
     }, "Client connections that became no session, by why: too many sessions, too many of one \
         source, a bad PROXY header, a failed TLS handshake, or no broker can be reached.";
     sessions_raw: SessionsRaw {
-        reason = tls, protocol
+        reason = tls, version, protocol
     }, "Sessions that were relayed unread from some byte on, by why.";
     messages_seen: MessagesSeen {
         direction = published, delivered
@@ -164,10 +164,10 @@ counters! {
     }, "Bodies of routes with an envelope in which no context could be found or put, by why: \
         longer than is held, or not of the envelope's shape.";
     injections_skipped: InjectionsSkipped {
-        reason = no_headers, max_payload, size_refused, refused
+        reason = no_headers, max_payload, frame_max, size_refused, refused
     }, "Published messages that got no context, by why: the client or the broker takes no headers, \
-        the broker's size limit, a destination that refused one with context for its size, or a \
-        message that cannot be changed safely.";
+        the broker's size limit, the longest frame, a destination that refused one with context \
+        for its size, or a message that cannot be changed safely.";
     messages_refused_for_size, "Messages with our context that a broker refused for their size: \
         without it, they might have been taken. Once for a destination.";
     refusing_destinations_forgotten, "Destinations that refused a message with our context, \
@@ -184,6 +184,15 @@ counters! {
     consumer_answers_unread: ConsumerAnswersUnread {
         reason = count, bytes
     }, "Descriptions of consumers that were not read, by the bound that was reached.";
+    channels_untracked, "AMQP channels past a session's bound: their messages go on untraced.";
+    consumers_untracked, "AMQP consumers past a session's bound: their deliveries go on untraced.";
+    requests_untracked, "Requests of AMQP channels past a bound: what their answers are about is \
+        not known.";
+    unsettled_forgotten, "AMQP deliveries past a session's bound: their settlement ends no span.";
+    temporary_queues_forgotten, "AMQP queues that go away with their owner, forgotten because a \
+        listener knew too many.";
+    attempts_forgotten, "AMQP messages to be delivered again whose last attempt was forgotten, \
+        because a listener knew too many.";
     settle_unmatched, "Settlements of messages whose delivery is not known.";
     open_spans_evicted: OpenSpansEvicted {
         reason = count, bytes, age

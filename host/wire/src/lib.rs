@@ -50,6 +50,7 @@
     )
 )]
 
+pub mod amqp;
 mod cursor;
 mod decimal;
 pub mod json;

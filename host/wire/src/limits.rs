@@ -50,6 +50,26 @@ impl Default for NatsLimits {
     }
 }
 
+/// Bounds for AMQP 0-9-1.
+///
+/// Limits of the *codec*, not of the traffic: bytes that exceed one are still relayed, only not
+/// looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AmqpLimits {
+    /// The longest method or content header frame, with its head and its end, in bytes. Default
+    /// 131,072.
+    ///
+    /// Such a frame has to be held until it is whole; bodies never are. RabbitMQ's default
+    /// `frame_max`, so that nothing goes by unread unless both sides were told to agree on more.
+    pub frame_bytes_max: u32,
+}
+
+impl Default for AmqpLimits {
+    fn default() -> Self {
+        Self { frame_bytes_max: 128 * 1_024 }
+    }
+}
+
 /// The deepest nesting that the JSON scanner follows: one bit a level in a `u64`.
 ///
 /// What it reads (`INFO`, `CONNECT`, publish acknowledgements) nests two or three levels deep.

@@ -8,10 +8,13 @@
 //! A new target is a function here, an entry in [`TARGETS`], a binary of three lines, an entry in
 //! `Cargo.toml`, and a folder of seeds.
 
+mod amqp;
 mod guest;
+mod input;
 mod nats;
 mod proxy_protocol;
 
+pub use amqp::{amqp_frames, amqp_splice, amqp_table};
 pub use guest::{carrier, component, envelope};
 pub use nats::{nats_broker, nats_client, nats_headers, nats_splice};
 pub use proxy_protocol::proxy_protocol;
@@ -20,7 +23,10 @@ pub use proxy_protocol::proxy_protocol;
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also the name of their binary and of their folder of seeds.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 11] = [
+    ("amqp_frames", amqp_frames),
+    ("amqp_table", amqp_table),
+    ("amqp_splice", amqp_splice),
     ("nats_client", nats_client),
     ("nats_broker", nats_broker),
     ("nats_headers", nats_headers),

@@ -5,8 +5,10 @@ use spanbridge_wire::limits::NatsLimits;
 use spanbridge_wire::nats::jetstream::{Ack, AckSubject, PublishAnswer, PullSubject};
 use spanbridge_wire::nats::{
     BrokerDecoder, BrokerFrame, ClientDecoder, ClientFrame, Connect, ControlSubject, Error,
-    HeaderEdit, Headers, Info, Message, Payload, Refusal, Rewrite,
+    HeaderEdit, Headers, Info, Message, Refusal, Rewrite,
 };
+
+use crate::input::{Part, same_in_any_chunks, split_edits};
 
 /// Small enough that an input of a few hundred bytes meets every limit.
 const LIMITS: NatsLimits = NatsLimits {
@@ -20,11 +22,11 @@ const LIMITS: NatsLimits = NatsLimits {
 /// A stream from a client: however it is cut, the same frames take up the same bytes.
 pub fn nats_client(data: &[u8]) {
     let mut decoder = ClientDecoder::new(LIMITS);
-    same_in_any_chunks(data, decoder, |decoder, bytes| {
+    same_in_any_chunks::<_, Error>(data, decoder, |decoder, bytes| {
         Ok(match decoder.next(bytes)? {
             Step::Need => None,
             Step::Frame { frame: ClientFrame::Payload(piece), len } => {
-                Some(Part::piece(piece, len))
+                Some(Part::piece(piece.len, if piece.last { 2 } else { 0 }, len))
             }
             Step::Frame { frame: ClientFrame::Publish(message), len } => {
                 check_message(&message, bytes, len);
@@ -55,11 +57,11 @@ pub fn nats_client(data: &[u8]) {
 
 /// A stream from a broker: however it is cut, the same frames take up the same bytes.
 pub fn nats_broker(data: &[u8]) {
-    same_in_any_chunks(data, BrokerDecoder::new(LIMITS), |decoder, bytes| {
+    same_in_any_chunks::<_, Error>(data, BrokerDecoder::new(LIMITS), |decoder, bytes| {
         Ok(match decoder.next(bytes)? {
             Step::Need => None,
             Step::Frame { frame: BrokerFrame::Payload(piece), len } => {
-                Some(Part::piece(piece, len))
+                Some(Part::piece(piece.len, if piece.last { 2 } else { 0 }, len))
             }
             Step::Frame { frame: BrokerFrame::Deliver(delivery), len } => {
                 check_message(&delivery.message, bytes, len);
@@ -107,6 +109,7 @@ pub fn nats_splice(data: &[u8]) {
     let Some((edits, bytes)) = split_edits(data) else {
         return;
     };
+    let edits: Vec<_> = edits.into_iter().map(|(name, value)| HeaderEdit { name, value }).collect();
     let frame = ClientDecoder::new(LIMITS).next(bytes);
     let Ok(Step::Frame { frame: ClientFrame::Publish(message), .. }) = frame else {
         return;
@@ -144,65 +147,6 @@ pub fn nats_splice(data: &[u8]) {
     }
 }
 
-/// What a step took, in a form that does not depend on how a payload was cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Part {
-    len: usize,
-    /// Whether more of the same payload follows.
-    open: bool,
-    piece: bool,
-}
-
-impl Part {
-    fn head(len: usize) -> Self {
-        Self { len, open: false, piece: false }
-    }
-
-    fn piece(piece: Payload, len: usize) -> Self {
-        assert_eq!(len, piece.len as usize + if piece.last { 2 } else { 0 });
-        Self { len, open: !piece.last, piece: true }
-    }
-}
-
-/// Decodes `data` at once, byte by byte and in chunks that the data itself chooses.
-fn same_in_any_chunks<D: Copy>(
-    data: &[u8],
-    start: D,
-    mut next: impl FnMut(&mut D, &[u8]) -> Result<Option<Part>, Error>,
-) {
-    let mut walk = |chunk: usize| {
-        let mut decoder = start;
-        let mut parts: Vec<Part> = Vec::new();
-        let (mut consumed, mut arrived) = (0, 0);
-        while arrived < data.len() {
-            arrived = (arrived + chunk).min(data.len());
-            loop {
-                let bytes = &data[consumed..arrived];
-                match next(&mut decoder, bytes) {
-                    Ok(None) => break,
-                    Ok(Some(part)) => {
-                        assert!(part.len > 0 && part.len <= bytes.len(), "lengths add up");
-                        consumed += part.len;
-                        match parts.last_mut().filter(|last| last.open && part.piece) {
-                            Some(last) => *last = Part { len: last.len + part.len, ..part },
-                            None => parts.push(part),
-                        }
-                    }
-                    Err(error) => {
-                        assert_eq!(next(&mut decoder, data), Err(error), "an error is final");
-                        return (parts, consumed, Some(error));
-                    }
-                }
-            }
-        }
-        (parts, consumed, None)
-    };
-    let at_once = walk(data.len().max(1));
-    assert_eq!(walk(1), at_once);
-    let chosen = data.first().map_or(1, |&byte| usize::from(byte % 16) + 2);
-    assert_eq!(walk(chosen), at_once);
-}
-
 fn check_message(message: &Message, bytes: &[u8], len: usize) {
     assert_eq!(message.head_len(), len);
     assert_eq!(message.size(), message.header_len + message.payload_len);
@@ -222,20 +166,6 @@ fn check_message(message: &Message, bytes: &[u8], len: usize) {
             assert_eq!(control, Some(ControlSubject::JetStreamApi));
         }
     }
-}
-
-fn split_edits(data: &[u8]) -> Option<(Vec<HeaderEdit<'_>>, &[u8])> {
-    let (&count, mut rest) = data.split_first()?;
-    let mut edits = Vec::new();
-    for _ in 0..count % 5 {
-        let (&len, behind) = rest.split_first()?;
-        let (name, behind) = behind.split_at_checked(len.into())?;
-        let (&len, behind) = behind.split_first()?;
-        let value = if len == u8::MAX { None } else { Some(behind.get(..len.into())?) };
-        rest = &behind[value.map_or(0, <[u8]>::len)..];
-        edits.push(HeaderEdit { name, value });
-    }
-    Some((edits, rest))
 }
 
 type Pair = (Vec<u8>, Vec<u8>);

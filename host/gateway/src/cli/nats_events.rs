@@ -30,7 +30,8 @@ line or a file that it names is wrong.";
 #[command(after_help = HELP)]
 pub struct NatsEventsArgs {
     /// Where the server listens. Several, separated by commas or repeated, are tried in turn.
-    #[arg(long, value_name = "URL", required = true, value_delimiter = ',')]
+    #[arg(long, value_name = "URL", required = true, value_delimiter = ',',
+        value_parser = Address::of_nats)]
     pub broker: Vec<Address>,
     /// The subject that trace events come on: `dest` of the account's msg_trace.
     #[arg(long, value_name = "SUBJECT")]

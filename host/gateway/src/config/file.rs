@@ -12,7 +12,7 @@ use super::route_options::{RouteMatch, RouteOptions};
 use super::section::{Problem, Section, Table, section};
 use super::value::{Count, Seconds};
 use super::{Config, ListenerConfig, RouteConfig};
-use crate::address::Address;
+use crate::address::{Address, Protocol};
 use crate::admin::AdminConfig;
 use crate::routing::ROUTES_MAX;
 
@@ -150,7 +150,7 @@ fn read_route(
     mut table: Table<'_, '_>,
     listeners: &[ListenerConfig],
 ) -> Result<RouteConfig, Problem> {
-    let RouteMatch { listener, user, destination } = RouteMatch::take(&mut table)?;
+    let RouteMatch { listener, user, vhost, destination } = RouteMatch::take(&mut table)?;
     let options = RouteOptions::take_whole(&mut table)?;
     if let (Some(name), Some(found)) = (&listener, table.find("listener"))
         && !listeners.iter().any(|listener| listener.name() == *name)
@@ -162,6 +162,13 @@ fn read_route(
         let what = format!("listener: expected one of {known}, found `{name}`{hint}");
         return Err(Problem::new(found.span(), table.about(&what)));
     }
+    let has_vhosts = |of: &ListenerConfig| {
+        of.listen.protocol == Protocol::Amqp && listener.as_ref().is_none_or(|it| *it == of.name())
+    };
+    if let Some(found) = table.find("vhost").filter(|_| !listeners.iter().any(has_vhosts)) {
+        let what = table.about("vhost: expected a listener of AMQP that it holds for, found none");
+        return Err(Problem::new(found.span(), what));
+    }
     table.finish()?;
-    Ok(RouteConfig { listener, user, destination, options })
+    Ok(RouteConfig { listener, user, vhost, destination, options })
 }

@@ -69,6 +69,19 @@ words! {
     }
 }
 
+words! {
+    /// When consumers settle their messages.
+    pub enum Acks {
+        /// Before the work where they are Celery's, else behind it.
+        #[default]
+        Auto = "auto",
+        /// Behind the work.
+        Late = "late",
+        /// Before the work: what happens then is not on the wire.
+        Early = "early",
+    }
+}
+
 section! {
     /// The options of a route's messages.
     pub struct RouteOptions {
@@ -98,6 +111,11 @@ section! {
         live [producer_spans]: bool = "true";
         /// Emit process spans; `false` where workers are instrumented and doubles annoy.
         live [consumer_spans]: bool = "true";
+        /// When AMQP consumers acknowledge: behind the work (`late`), so that the process span ends
+        /// with it, or before (`early`), so that the work is not on the wire and the span has no
+        /// length. `auto` takes Celery's tasks for early, as Celery does it without `acks_late`,
+        /// and everything else for late.
+        live [acks]: Acks = "\"auto\"";
         /// Emit a span for each pull that was answered.
         live [receive_spans]: bool = "false";
         /// Emit a span of its own for the time between publish and delivery.
@@ -120,8 +138,8 @@ section! {
         /// Stands for the destination in span names. Unset: the pattern of the route, if it names
         /// a token with `{…}`.
         live [destination_template]: String = "";
-        /// Tokens of the destination that are ids, and give way to `{id}` in span names: decimal
-        /// digits, RFC 9562 UUIDs, eight or more hexadecimal digits.
+        /// Tokens of the destination, between dots and colons, that are ids, and give way to `{id}`
+        /// in span names: decimal digits, RFC 9562 UUIDs, eight or more hexadecimal digits.
         live [scrub]: ScrubRules = "[]";
         /// Trace nothing: the messages pass byte for byte.
         live [off]: bool = "false";
@@ -202,9 +220,12 @@ section! {
         live [listener]: String = "";
         /// The user that the client says it is. Unset: every one, and those who say none.
         live [user]: String = "";
+        /// The virtual host that an AMQP client opens. Unset: every one.
+        live [vhost]: String = "";
         /// Pattern of the destination: `*` is any one token, `>` any number of them at the end,
-        /// `{name}` any one token, and then the pattern is the destination's template. Unset:
-        /// every destination.
+        /// `{name}` any one token, and then the pattern is the destination's template. On AMQP it
+        /// is held against `exchange:routing key`, and for a delivery against that with `:queue`
+        /// and against the queue alone as well. Unset: every destination.
         live [destination]: Pattern = "";
     }
 }
@@ -263,6 +284,11 @@ impl RouteOptions {
     /// How names of headers are written where there were none.
     pub fn header_case(&self) -> HeaderCase {
         self.header_case.unwrap_or_default()
+    }
+
+    /// When AMQP consumers acknowledge.
+    pub fn acks(&self) -> Acks {
+        self.acks.unwrap_or_default()
     }
 
     /// Which tokens of a destination are ids.

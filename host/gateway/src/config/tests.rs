@@ -90,7 +90,7 @@ fn a_value_that_cannot_be_used_is_shown_with_what_is_allowed() {
             "[[listener]]\nbrokers = [\"redis://h\"]",
             "line 2, column 11: [[listener]] 1: brokers: expected an address like",
         ),
-        ("[[listener]]\nbrokers = []", "brokers: expected 1 to 64 of `nats://HOST:PORT`"),
+        ("[[listener]]\nbrokers = []", "brokers: expected 1 to 64 of `nats://HOST:PORT`, `amqp://"),
         ("[[listener]]\nlisten = \"nats://h\"", "[[listener]] 1: brokers: expected, not found"),
         (
             "[[route]]\nrelation = \"child\"",
@@ -238,4 +238,67 @@ fn a_broker_that_trusts_loopback_is_not_opened_to_other_machines() {
         config.listeners[0].brokers.remove(0);
     });
     assert!(elsewhere.is_ok(), "that broker is not on this machine");
+}
+
+#[test]
+fn addresses_and_tls_of_a_listener_have_to_go_together() {
+    let tls = "tls = { certificate = \"c\", key = \"k\" }";
+    for (listen, brokers, more, expected) in [
+        ("amqp://h", "amqp://b", "", None),
+        ("amqps://h", "amqps://b", tls, None),
+        ("amqp://h", "amqps://b", "broker_tls = { ca = \"c\" }", None),
+        ("nats://h", "nats://b", tls, None),
+        (
+            "nats://h",
+            "amqp://b",
+            "",
+            Some("expected addresses of NATS brokers, found amqp://b:5672"),
+        ),
+        (
+            "amqp://h",
+            "nats://b",
+            "",
+            Some("expected addresses of AMQP brokers, found nats://b:4222"),
+        ),
+        ("amqps://h", "amqp://b", "", Some("tls: expected certificate and key, for amqps")),
+        ("amqp://h", "amqp://b", tls, Some("tls: expected it with listen = \"amqps://…\"")),
+        ("amqp://h", "amqp://b", "broker_tls = {}", Some("broker_tls: expected it with a broker")),
+        // What the broker trusts this machine for, it would trust everybody for.
+        ("amqp://0.0.0.0", "amqp://127.0.0.1", "", Some("--allow-remote")),
+    ] {
+        let text =
+            format!("[[listener]]\nlisten = \"{listen}\"\nbrokers = [\"{brokers}\"]\n{more}");
+        let mut config = Config::parse(&text).unwrap();
+        config.allow_remote = !listen.contains("0.0.0.0");
+        let error = config.check().err().map(|error| error.to_string());
+        match (expected, error) {
+            (None, None) => {}
+            (Some(expected), Some(error)) if error.contains(expected) => {}
+            (expected, error) => panic!("{text}: {expected:?}, {error:?}"),
+        }
+    }
+}
+
+#[test]
+fn tls_of_amqp_comes_first_and_needs_no_table_towards_brokers() {
+    let text = "[[listener]]\nlisten = \"amqp://h\"\nbrokers = [\"amqp://a\", \"amqps://b\"]";
+    let net = Config::parse(text).unwrap().listeners[0].net_in_force();
+    assert_eq!((net.tls, net.broker_tls.map(|tls| tls.first)), (None, Some(true)));
+    let text = text.replace("amqps", "amqp");
+    let net = Config::parse(&text).unwrap().listeners[0].net_in_force();
+    assert_eq!((net.tls, net.broker_tls), (None, None));
+}
+
+#[test]
+fn a_virtual_host_can_be_asked_for_where_a_listener_has_them() {
+    const NATS: &str =
+        "[[listener]]\nname = \"n\"\nlisten = \"nats://h\"\nbrokers = [\"nats://b\"]\n";
+    const AMQP: &str =
+        "[[listener]]\nname = \"a\"\nlisten = \"amqp://h\"\nbrokers = [\"amqp://b\"]\n";
+    let parse = |route: &str| Config::parse(&format!("{NATS}{AMQP}[[route]]\n{route}"));
+    let config = parse("vhost = \"/\"").unwrap();
+    assert_eq!(config.routes[0].vhost.as_deref(), Some("/"));
+    assert!(parse("listener = \"a\"\nvhost = \"/\"").is_ok());
+    let error = parse("listener = \"n\"\nvhost = \"/\"").unwrap_err();
+    assert!(error.contains("vhost: expected a listener of AMQP that it holds for"), "{error}");
 }

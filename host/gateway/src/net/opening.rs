@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use super::options::{ProxyProtocol, SendProxyProtocol};
 use super::sources::SourcePlace;
 use super::{Net, Stream, canonical};
+use crate::address::Address;
 use crate::close::By;
 
 /// A client that may stay.
@@ -127,11 +128,12 @@ impl Net {
     }
 
     /// Introduces the client to a broker, and starts TLS with it. Answers as well the `INFO` that
-    /// had to be read for that; it is empty where the gateway has no part in TLS.
+    /// had to be read for that; it is empty where the gateway has no part in TLS, and where the
+    /// protocol has no such thing.
     pub(crate) async fn meet_broker(
         &self,
         mut stream: TcpStream,
-        host: &str,
+        broker: &Address,
         source: SocketAddr,
         destination: SocketAddr,
     ) -> io::Result<(Stream, Vec<u8>)> {
@@ -139,6 +141,11 @@ impl Net {
             let mut header = Vec::new();
             proxy_protocol::write_v2(source, destination, &mut header);
             stream.write_all(&header).await?;
+        }
+        let host = broker.host.as_str();
+        if let (true, Some(tls)) = (broker.tls, &self.to_brokers) {
+            let stream = self.within(tls.connect(stream, host)).await?;
+            return Ok((Stream::Tls(Box::new(stream)), Vec::new()));
         }
         let Some(_) = self.tls_said() else { return Ok((Stream::Plain(stream), Vec::new())) };
         let Some(tls) = &self.to_brokers else {

@@ -25,7 +25,6 @@ mod limits;
 mod payload;
 mod policies;
 mod refusing;
-mod session_routes;
 mod shared;
 mod splice;
 mod state;
@@ -37,24 +36,13 @@ use std::sync::Arc;
 use spanbridge_wire::nats::{BrokerDecoder, ClientDecoder};
 use tracing::warn;
 
+use super::held::{Held, Relayed};
+use super::splicer::Splicer;
 use super::{Fed, Relay, Side, Tools};
-use splice::Splicer;
 use state::{Call, State};
 use walk::Stop;
 
 pub use shared::NatsShared;
-
-/// Buffer space that a direction keeps when it holds nothing. Heads are shorter; what is larger is
-/// what a read left behind.
-const HELD_BYTES_KEPT_MAX: usize = 1024;
-
-/// What has been read of one side and has not gone on.
-#[derive(Debug, Default)]
-struct Held {
-    bytes: Vec<u8>,
-    /// With fewer bytes than these there is nothing to be done.
-    needed: usize,
-}
 
 /// One session.
 #[derive(Debug)]
@@ -90,8 +78,7 @@ impl NatsRelay {
         }
     }
 
-    /// Reads `input` and writes what it becomes. Answers how much of it went on, and whether that
-    /// part was written or is to go on as it came.
+    /// Reads `input` and writes what it becomes.
     fn relay(
         &mut self,
         from: Side,
@@ -99,7 +86,7 @@ impl NatsRelay {
         always_write: bool,
         call: &mut Call<'_>,
         out: &mut Vec<u8>,
-    ) -> (usize, Fed) {
+    ) -> Relayed {
         let mut splicer = Splicer::new(input, out);
         let walk = match from {
             Side::Client => {
@@ -114,22 +101,17 @@ impl NatsRelay {
             }
         };
         self.state.forget_read();
-        self.held(from).needed = walk.needed;
         if let Some(stop) = walk.stop {
             self.go_raw(from, stop, call);
         }
-        if !always_write && !splicer.changed() && walk.done == input.len() {
-            return (walk.done, Fed::Unchanged);
-        }
-        splicer.finish(walk.done);
-        (walk.done, if walk.full { Fed::Partly } else { Fed::Rewritten })
+        splicer.relayed(walk, always_write)
     }
 
     #[cold]
     fn go_raw(&mut self, from: Side, stop: Stop, call: &Call<'_>) {
         self.raw = true;
         let sessions = &call.tools.counters.sessions_raw;
-        let may_log = self.shared.may_log(call.now);
+        let may_log = self.shared.listener.may_log(call.now);
         match stop {
             Stop::Tls => {
                 sessions.tls.add(1);
@@ -156,41 +138,24 @@ impl Relay for NatsRelay {
         tools: &mut Tools,
         out: &mut Vec<u8>,
     ) -> Fed {
-        let raw = self.raw;
-        let Held { bytes: held, needed } = self.held(from);
-        if raw {
-            if held.is_empty() {
-                return Fed::Unchanged;
-            }
-            out.append(held);
-            out.extend_from_slice(bytes);
-            return Fed::Rewritten;
-        }
-        if held.len() + bytes.len() < *needed {
-            held.extend_from_slice(bytes);
-            return Fed::Rewritten;
-        }
-        let mut held = std::mem::take(held);
-        let shared = Arc::clone(&self.shared);
-        self.state.routes.refresh(&shared);
-        let mut call = Call { shared: &shared, tools, now };
-        if held.is_empty() {
-            let (done, fed) = self.relay(from, bytes, false, &mut call, out);
-            held.extend_from_slice(&bytes[done..]);
-            self.held(from).bytes = held;
-            return fed;
-        }
-        held.extend_from_slice(bytes);
-        let (done, fed) = self.relay(from, &held, true, &mut call, out);
-        held.drain(..done);
-        held.shrink_to(HELD_BYTES_KEPT_MAX);
-        self.held(from).bytes = held;
+        let mut held = std::mem::take(self.held(from));
+        let fed = if self.raw {
+            held.pass(bytes, out)
+        } else {
+            let shared = Arc::clone(&self.shared);
+            self.state.routes.refresh(&shared.listener);
+            let mut call = Call { shared: &shared, tools, now };
+            held.feed(bytes, |input, always_write| {
+                self.relay(from, input, always_write, &mut call, out)
+            })
+        };
+        *self.held(from) = held;
         fed
     }
 
     fn end(&mut self, from: Side, _: u64, _: &mut Tools, out: &mut Vec<u8>) {
         // What was held is the beginning of something that never comes.
-        out.append(&mut self.held(from).bytes);
+        self.held(from).release(out);
     }
 
     fn close(&mut self, _: u64, tools: &mut Tools) {
@@ -198,7 +163,7 @@ impl Relay for NatsRelay {
             tools.make_room();
             let Tools { counters, settle, .. } = &mut *tools;
             counters.publishes_unanswered.closed.add(1);
-            awaited::give_up(&waiting, settle);
+            waiting.publish.give_up(settle);
         }
         tools.settle_ended();
     }
@@ -209,6 +174,15 @@ impl Relay for NatsRelay {
             Side::Broker => (&self.held_of_broker, self.broker.payload_left()),
         };
         // Where frames end in a session that is not read, nobody knows.
-        self.raw || (held.bytes.is_empty() && payload_left.is_none())
+        self.raw || (held.is_empty() && payload_left.is_none())
+    }
+
+    fn has_parted(&self) -> bool {
+        // The protocol has no goodbye.
+        false
+    }
+
+    fn farewell(&self, _: Side, _: &mut Vec<u8>) {
+        // A server that goes down says nothing of it that every client understands.
     }
 }

@@ -23,9 +23,9 @@ use spanbridge::sink::QueueLimits;
 use spanbridge::{ComponentSource, Limits, RouteSettings, Runtime, Tracer};
 use spanbridge_gateway::relay::Side;
 
-use crate::faults::faulty;
+use crate::faulty::faulty;
 use crate::harness::{Bed, CONNECT, INFO, OLD_CONNECT, Options, SECOND, START, Session};
-use crate::simulation::{Random, Seed};
+use crate::random::{Random, Seed};
 use account::Books;
 use bytes::Seen;
 use export::{Receiver, Recorder, Taken};

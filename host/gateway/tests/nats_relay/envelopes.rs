@@ -5,7 +5,8 @@ mod random;
 
 use spanbridge_gateway::relay::Side;
 
-use crate::faults::{FAULTS, faulty};
+use crate::faults::FAULTS;
+use crate::faulty::faulty;
 use crate::frames::{StreamMessage, acknowledge, deliver, operations, publish, status};
 use crate::harness::{Bed, CLIENT, CONNECT, INFO, OLD_CONNECT, Options, PRODUCER, START, Session};
 use crate::routes::Routed;

@@ -13,3 +13,14 @@ mod routes;
 mod session;
 mod settlements;
 mod simulation;
+
+#[path = "../rig/bed.rs"]
+mod bed;
+#[path = "../rig/faulty.rs"]
+mod faulty;
+#[path = "../rig/random.rs"]
+mod random;
+#[path = "../rig/session.rs"]
+mod session_rig;
+#[path = "../rig/spans.rs"]
+mod spans;

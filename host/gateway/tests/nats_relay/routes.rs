@@ -38,7 +38,7 @@ impl Routed {
     fn reload(&mut self, text: &str) -> RoutesChanged {
         let config = Config::parse(&format!("{LISTENER}{text}")).unwrap();
         let (tables, changed) = self.routes.apply(&config, self.now).unwrap();
-        self.bed.shared.set_routes(tables[0].clone());
+        self.bed.shared.listener.set_routes(tables[0].clone());
         changed
     }
 

@@ -4,7 +4,7 @@ use spanbridge_gateway::relay::Side;
 use spanbridge_wire::nats::TlsSaid;
 
 use crate::frames::{StreamMessage, deliver, deliver_from_stream, publish};
-use crate::harness::{Bed, CONNECT, INFO, Options, START, Session};
+use crate::harness::{Bed, CONNECT, INFO, START, Session};
 
 /// The same bytes in pieces of `length`.
 fn feed_in_pieces(session: &mut Session, from: Side, bytes: &str, length: usize) {
@@ -166,8 +166,7 @@ fn where_the_gateway_ends_tls_the_session_is_read_and_info_is_true() {
         (true, true, asks),
     ] {
         for piece in [1, 7, usize::MAX] {
-            let tls_said = Some(TlsSaid { required, verify });
-            let bed = Bed::with(1, Options { tls_said, ..Options::default() });
+            let bed = Bed::with_tls(1, TlsSaid { required, verify });
             let mut session = bed.session();
             session.broker(format!("{asks}\r\n"));
             session.client(CONNECT);
@@ -229,8 +228,7 @@ fn many_messages_of_one_read_each_keep_their_own() {
 
 #[test]
 fn addresses_and_tls_of_one_info_are_changed_together() {
-    let tls_said = Some(TlsSaid { required: true, verify: true });
-    let bed = Bed::with(1, Options { tls_said, ..Options::default() });
+    let bed = Bed::with_tls(1, TlsSaid { required: true, verify: true });
     let mut session = bed.session();
     session.broker(
         "INFO {\"headers\":true,\"connect_urls\":[\"a:1\"],\"tls_available\":true,\"x\":1}\r\n",

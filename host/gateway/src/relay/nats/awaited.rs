@@ -16,10 +16,9 @@
 //! the responder worked is no part of the publish, and neither is how long nothing was heard.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use spanbridge::metrics::Counters;
-use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement};
+use spanbridge::{Outcome, SettleBatch};
 use spanbridge_wire::nats::Status;
 use spanbridge_wire::nats::jetstream::PublishAnswer;
 
@@ -27,8 +26,8 @@ use super::limits::{
     AGED_PER_READ_MAX, AWAITED_AGE_MAX, AWAITED_BYTES_MAX, AWAITED_MAX, DETAIL_BYTES_MAX,
 };
 use super::refusing::Destination;
-use crate::measure::{Measured, Measures, exemplar_of};
 use crate::open_spans::{Aged, Weigh};
+use crate::relay::awaiting::{Answered, Awaiting};
 
 /// The status of a request that nobody listens to.
 const NO_RESPONDERS: u16 = 503;
@@ -36,29 +35,24 @@ const NO_RESPONDERS: u16 = 503;
 /// JetStream's error for a message that is larger than its stream takes.
 const TOO_LARGE_FOR_STREAM: u64 = 10_054;
 
-/// A publish that waits. Its answer is counted and timed whether it has a span or not.
+/// A publish that waits.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    /// `None`: it is not sampled.
-    pub(super) span: Option<OpenSpan>,
-    /// When it was handed on, in nanoseconds since the Unix epoch.
-    pub(super) start: u64,
+    pub(super) publish: Awaiting,
     /// Where it went, if it carries our context.
     pub(super) injected: Option<Destination>,
-    /// `None`: nobody measures.
-    pub(super) measures: Option<Arc<Measures>>,
 }
 
 impl Waiting {
     /// Nothing comes of its answer.
     pub(super) fn is_idle(&self) -> bool {
-        self.span.is_none() && self.injected.is_none() && self.measures.is_none()
+        self.publish.is_idle() && self.injected.is_none()
     }
 }
 
 impl Weigh for Waiting {
     fn bytes(&self) -> usize {
-        size_of::<Self>() + self.span.as_ref().map_or(0, |span| span.beginning.len())
+        size_of::<Option<Destination>>() + self.publish.bytes()
     }
 }
 
@@ -95,7 +89,7 @@ impl Awaited {
         let unanswered = &counters.publishes_unanswered;
         if let Some(former) = self.waiting.insert(reply, waiting, now) {
             unanswered.count.add(1);
-            give_up(&former, settle);
+            former.publish.give_up(settle);
         }
         if self.aged.0 != now {
             self.aged = (now, 0);
@@ -120,7 +114,7 @@ impl Awaited {
             let Some((_, waiting)) = self.waiting.pop_oldest() else { return };
             self.aged.1 += usize::from(aged);
             counter.add(1);
-            give_up(&waiting, settle);
+            waiting.publish.give_up(settle);
         }
     }
 
@@ -139,52 +133,33 @@ impl Awaited {
         now: u64,
         settle: &mut SettleBatch,
     ) -> Option<Destination> {
-        let Waiting { span, start, injected, measures } = self.waiting.remove(subject)?;
+        let Waiting { publish, injected } = self.waiting.remove(subject)?;
         let refused = match answer {
             Answer::Stream(PublishAnswer::Refused { err_code, .. }) => {
                 injected.filter(|_| err_code == Some(TOO_LARGE_FOR_STREAM))
             }
             _ => None,
         };
-        let (outcome, end, detail) = match answer {
+        let (outcome, detail) = match answer {
             Answer::Status(status) if status.code == NO_RESPONDERS => {
-                (Outcome::Returned, now, Cow::Borrowed(status.description))
+                (Outcome::Returned, Cow::Borrowed(status.description))
             }
-            Answer::Status(status) => (Outcome::Refused, now, Cow::Borrowed(status.description)),
-            Answer::Stream(PublishAnswer::Stored { .. }) => {
-                (Outcome::Confirmed, now, Cow::default())
-            }
+            Answer::Status(status) => (Outcome::Refused, Cow::Borrowed(status.description)),
+            Answer::Stream(PublishAnswer::Stored { .. }) => (Outcome::Confirmed, Cow::default()),
             Answer::Stream(PublishAnswer::Refused { description, .. }) => {
                 let text = description.and_then(|text| text.as_text(DETAIL_BYTES_MAX));
-                (Outcome::Refused, now, bytes(text.unwrap_or_default()))
+                (Outcome::Refused, bytes(text.unwrap_or_default()))
             }
-            Answer::Responder => (Outcome::Confirmed, start, Cow::default()),
+            Answer::Responder => (Outcome::Confirmed, Cow::default()),
         };
-        if let Some(measures) = measures {
-            let duration = now.saturating_sub(start);
-            let measured = Measured { duration, span: exemplar_of(span.as_ref()), now };
-            let is_timed = !matches!(answer, Answer::Responder);
-            measures.answered(outcome, is_timed.then_some(&measured));
-        }
-        if let Some(span) = span {
-            settle.add(&span, &Settlement { detail: &detail, ..Settlement::new(outcome, end) });
-        }
+        let is_timed = !matches!(answer, Answer::Responder);
+        publish.answered(&Answered { outcome, detail: &detail, is_timed }, now, settle);
         refused
     }
 
     /// Takes the oldest publish out: the session is over.
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         self.waiting.pop_oldest().map(|(_, waiting)| waiting)
-    }
-}
-
-/// Ends a publish that gets no answer.
-pub(super) fn give_up(waiting: &Waiting, settle: &mut SettleBatch) {
-    if let Some(measures) = &waiting.measures {
-        measures.unanswered();
-    }
-    if let Some(span) = &waiting.span {
-        settle.add(span, &Settlement::new(Outcome::Unanswered, span.start));
     }
 }
 

@@ -15,7 +15,7 @@
 //! description has passed by ([`policies`](super::policies)) its deliveries have no length; else
 //! they grow old and end as `abandoned`.
 
-use spanbridge::{Attribute, Delivery, MessageBits, SpanContext, Verdict, VerdictBits};
+use spanbridge::{Attribute, Delivery, MessageBits, SpanContext};
 use spanbridge_wire::Step;
 use spanbridge_wire::nats::jetstream::{AckPolicy, AckSubject, PublishAnswer};
 use spanbridge_wire::nats::{self, BrokerDecoder, BrokerFrame, ControlSubject, Error, Message};
@@ -24,14 +24,15 @@ use super::awaited::Answer;
 use super::client::MESSAGE_ID;
 use super::limits::{ANSWER_BYTES_MAX, CONSUMER_ANSWER_BYTES_MAX};
 use super::payload::Payload;
-use super::splice::{Marked, Splicer};
-use super::state::{Block, Call, Seen, State, add_headers, add_template};
+use super::splice::{Marked, edit};
+use super::state::{Block, Call, Seen, State, add_headers};
 use super::subscriptions::Audience;
 use super::walk::{Behind, PAYLOAD_PASSES, Stop, Walk};
-use crate::measure::Measured;
+use crate::measure::queue_wait;
 use crate::open_spans::Starting;
-use crate::relay::Tools;
 use crate::relay::bodies::{self, Wish};
+use crate::relay::splicer::Splicer;
+use crate::relay::{Tools, add_template};
 
 impl State {
     /// Reads what a broker sent, up to the last whole head.
@@ -111,7 +112,7 @@ impl State {
         let may_be_message = || !block.has_status() && ControlSubject::of(subject).is_none();
         let mut seen = None;
         if ack.is_some() || may_be_message() {
-            let choice = self.routes.choose(subject);
+            let choice = self.routes.choose(&[subject]);
             let body = match self.body_wish(choice, message, block, &call.tools.counters) {
                 Wish::Passes => &b""[..],
                 Wish::Waits => return Ok(Behind::Waits),
@@ -282,7 +283,7 @@ impl State {
             if let Some(measures) = &marked.measures {
                 measures.consumed(1);
                 if marked.is_first
-                    && let Some(wait) = wait(&answer.verdict(marked.index), now)
+                    && let Some(wait) = queue_wait(&answer.verdict(marked.index), now)
                 {
                     measures.waited(&wait);
                 }
@@ -293,7 +294,7 @@ impl State {
             // A client sets no limit to what it takes.
             let names = &self.routes.get(marked.choice).names;
             let (edits, limits) = (answer.edits(marked.index), &call.shared.limits);
-            match splicer.edit(marked, edits, u64::MAX, names, limits) {
+            match edit(splicer, marked, edits, u64::MAX, names, limits) {
                 Ok(_) => {}
                 Err(_) => counters.injections_skipped.refused.add(1),
             }
@@ -306,17 +307,6 @@ impl State {
         said.for_each(|(range, with)| splicer.replace(range, with));
         deliver.clear();
     }
-}
-
-/// How long a message waited; `None`: that is not known, or its clocks contradict each other.
-fn wait(verdict: &Verdict, now: u64) -> Option<Measured> {
-    let known = verdict.published != 0 && !verdict.bits.contains(VerdictBits::CLOCK_SKEW);
-    let Verdict { trace_hi, trace_lo, span_id, .. } = *verdict;
-    let span = match verdict.bits.contains(VerdictBits::SAMPLED) {
-        true => SpanContext { trace_hi, trace_lo, span_id },
-        false => SpanContext::default(),
-    };
-    known.then(|| Measured { duration: now.saturating_sub(verdict.published), span, now })
 }
 
 /// Reads what came on a subject that a publish waits on. `None`: it is not whole.

@@ -16,16 +16,17 @@ use spanbridge::{Publish, SpanContext, Verdict, VerdictBits};
 use spanbridge_wire::Step;
 use spanbridge_wire::nats::jetstream::{ConsumerRequest, PullSubject};
 use spanbridge_wire::nats::{ClientDecoder, ClientFrame, ControlSubject, Error, Message};
-use tracing::warn;
 
 use super::awaited::Waiting;
 use super::limits::ACK_BYTES_MAX;
 use super::shared::NatsShared;
-use super::splice::{Marked, Skipped, Splicer};
-use super::state::{Block, Call, Seen, State, add_headers, add_template};
+use super::splice::{Marked, Skipped, edit};
+use super::state::{Block, Call, Seen, State, add_headers};
 use super::walk::{Behind, PAYLOAD_PASSES, Walk};
-use crate::relay::Tools;
+use crate::relay::awaiting::Awaiting;
 use crate::relay::bodies::{self, Wish};
+use crate::relay::splicer::Splicer;
+use crate::relay::{Tools, add_template};
 
 /// The header by which a stream knows a message again.
 pub(super) const MESSAGE_ID: &[u8] = b"Nats-Msg-Id";
@@ -148,7 +149,7 @@ impl State {
         if block.has_status() {
             return Ok(PAYLOAD_PASSES);
         }
-        let choice = self.routes.choose(message.subject.of(rest));
+        let choice = self.routes.choose(&[message.subject.of(rest)]);
         let mut seen = Seen { message, bytes: rest, at, block, choice, body: b"" };
         let mut behind = PAYLOAD_PASSES;
         match self.body_wish(choice, message, block, &call.tools.counters) {
@@ -216,7 +217,7 @@ impl State {
         let refusing = &call.shared.refusing;
         let answer = tracer.publish(publish);
         for marked in &self.marked {
-            let (edits, bytes) = (answer.edits(marked.index), splicer.bytes_of(marked));
+            let (edits, bytes) = (answer.edits(marked.index), splicer.bytes_from(marked.at));
             let subject = marked.message.subject.of(bytes);
             let verdict = answer.verdict(marked.index);
             if marked.has_body {
@@ -230,7 +231,7 @@ impl State {
             let edited = if !edits.is_empty() && refusing.contains(subject, now) {
                 Err(Skipped::SizeRefused)
             } else {
-                splicer.edit(marked, edits, self.size_max, names, limits)
+                edit(splicer, marked, edits, self.size_max, names, limits)
             };
             let injected = match edited {
                 Ok(size) => size.map(|size| (size, refusing.destination(subject))),
@@ -250,8 +251,8 @@ impl State {
                 continue;
             };
             let injected = injected.map(|(_, destination)| destination);
-            let waiting =
-                Waiting { span: answer.open(marked.index), start: now, injected, measures };
+            let publish = Awaiting { span: answer.open(marked.index), start: now, measures };
+            let waiting = Waiting { publish, injected };
             if !waiting.is_idle() {
                 self.awaited.insert(reply.of(bytes), waiting, now, counters, settle);
             }
@@ -275,10 +276,5 @@ fn goes_on_without(
         Skipped::Refused => (&injections.refused, "refused"),
     };
     counter.add(1);
-    if shared.may_log(now) {
-        let Verdict { trace_hi, trace_lo, span_id, .. } = verdict;
-        let trace_id = format_args!("{trace_hi:016x}{trace_lo:016x}");
-        let span_id = format_args!("{span_id:016x}");
-        warn!(%trace_id, %span_id, reason, "message goes on without its context");
-    }
+    shared.listener.log_skipped(reason, verdict, now);
 }

@@ -80,6 +80,3 @@ pub(super) const MARKED_KEPT_MAX: usize = 16;
 
 /// The same for the keys of deliveries, in bytes.
 pub(super) const KEY_BYTES_KEPT_MAX: usize = 1024;
-
-/// Time between two log lines about sessions that cannot be read, in nanoseconds: ten seconds.
-pub(super) const LOG_INTERVAL: u64 = 10 * 1_000_000_000;

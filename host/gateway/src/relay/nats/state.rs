@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use spanbridge::metrics::Counters;
 use spanbridge::resource::ResourceId;
-use spanbridge::{Attribute, Fields, MessageBits, Outcome, Parts, Settlement};
+use spanbridge::{Fields, MessageBits, Outcome, Parts, Settlement};
 use spanbridge_wire::json::Value;
 use spanbridge_wire::nats::jetstream::{
     Ack, AckPolicy, AckSubject, ConsumerAnswer, ConsumerRequest, PullSubject,
@@ -17,12 +17,12 @@ use super::awaited::Awaited;
 use super::consumers::Consumers;
 use super::limits::{KEY_BYTES_KEPT_MAX, MARKED_KEPT_MAX, NAME_BYTES_MAX};
 use super::refusing::Destination;
-use super::session_routes::SessionRoutes;
 use super::shared::NatsShared;
 use super::splice::Marked;
 use super::subscriptions::Subscriptions;
 use crate::relay::Tools;
 use crate::relay::bodies::{Bodies, Wish};
+use crate::relay::session_routes::SessionRoutes;
 use crate::routing::Choice;
 
 /// What INFO says of the addresses of a cluster in place of them.
@@ -46,7 +46,7 @@ impl Call<'_> {
         let counters = &self.tools.counters;
         counters.messages_refused_for_size.add(1);
         self.shared.refusing.insert(destination, self.now, counters);
-        if self.shared.may_log(self.now) {
+        if self.shared.listener.may_log(self.now) {
             warn!("a message was refused for its size; its subject gets no context any more");
         }
     }
@@ -133,8 +133,8 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(shared: &NatsShared) -> Self {
         Self {
-            routes: SessionRoutes::new(shared),
-            resource: shared.unnamed,
+            routes: SessionRoutes::new(&shared.listener),
+            resource: shared.listener.unnamed,
             client_headers: false,
             broker_headers: false,
             size_max: u64::MAX,
@@ -156,7 +156,7 @@ impl State {
         let Some(connect) = Connect::parse(json) else { return };
         let text = |value: Value<'json>| value.as_text(NAME_BYTES_MAX);
         let (name, user) = (connect.name.and_then(text), connect.user.and_then(text));
-        self.resource = shared.resource(name.as_deref(), user.as_deref());
+        self.resource = shared.listener.resource(name.as_deref(), user.as_deref());
         self.routes.set_user(user.as_deref());
         self.client_headers = connect.headers;
     }
@@ -348,13 +348,6 @@ impl State {
         self.bodies.clear();
         self.keys.clear();
         self.keys.shrink_to(KEY_BYTES_KEPT_MAX);
-    }
-}
-
-/// Hands in what is left of a destination without its ids.
-pub(super) fn add_template(parts: &mut Parts<'_>, template: Option<&[u8]>) {
-    if let Some(template) = template {
-        parts.text_attribute(Attribute::DestinationTemplate, template);
     }
 }
 

@@ -13,7 +13,7 @@ use spanbridge::otlp::{
 };
 use spanbridge::resource::ResourceId;
 
-use crate::simulation::Random;
+use crate::random::Random;
 
 /// Sees every span that the component makes, then hands it to the pipeline.
 #[derive(Debug)]

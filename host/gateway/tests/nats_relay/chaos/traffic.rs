@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use crate::frames::{StreamMessage, acknowledge, deliver, deliver_from_stream, publish, status};
-use crate::simulation::Random;
+use crate::random::Random;
 
 /// Context of somebody else, sampled or not.
 const SAMPLED: &str = "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n";

@@ -5,8 +5,8 @@ use spanbridge_gateway::relay::Side;
 use super::{ROUTE, either, taken_out, with_context};
 use crate::frames::{Operation, deliver, operations, publish};
 use crate::harness::Session;
+use crate::random::{Random, Seed};
 use crate::routes::Routed;
-use crate::simulation::{Random, Seed};
 
 const SESSIONS: u64 = 60;
 const MESSAGES: u64 = 40;

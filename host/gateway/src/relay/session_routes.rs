@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shared::NatsShared;
+use super::shared::Shared;
 use crate::routing::{Candidates, Choice, RouteTable, Traced};
 
 /// The listener's routes as of the last read, and what decides which of them are this session's.
@@ -13,32 +13,44 @@ pub(super) struct SessionRoutes {
     candidates: Candidates,
     /// Kept because routes that a reload brings may ask for it.
     user: Option<Box<str>>,
+    /// Likewise.
+    vhost: Option<Box<str>>,
 }
 
 impl SessionRoutes {
-    pub(super) fn new(shared: &NatsShared) -> Self {
+    pub(super) fn new(shared: &Shared) -> Self {
         let mut version = 0;
         let table = shared.routes(&mut version);
-        Self { candidates: table.candidates(None), table, version, user: None }
+        Self { candidates: table.candidates(None, None), table, version, user: None, vhost: None }
     }
 
     /// Takes the listener's routes if they have changed.
-    pub(super) fn refresh(&mut self, shared: &NatsShared) {
+    pub(super) fn refresh(&mut self, shared: &Shared) {
         if shared.has_newer_routes(self.version) {
             self.table = shared.routes(&mut self.version);
-            self.candidates = self.table.candidates(self.user.as_deref());
+            self.decide();
         }
     }
 
     /// The client has said which user it is.
     pub(super) fn set_user(&mut self, user: Option<&str>) {
-        self.candidates = self.table.candidates(user);
         self.user = user.map(Into::into);
+        self.decide();
     }
 
-    /// The route of a message.
-    pub(super) fn choose(&self, subject: &[u8]) -> Choice {
-        self.table.choose(self.candidates, subject)
+    /// The client has said which virtual host it wants.
+    pub(super) fn set_vhost(&mut self, vhost: Option<&str>) {
+        self.vhost = vhost.map(Into::into);
+        self.decide();
+    }
+
+    fn decide(&mut self) {
+        self.candidates = self.table.candidates(self.user.as_deref(), self.vhost.as_deref());
+    }
+
+    /// The route of a message, by the names of its destination.
+    pub(super) fn choose(&self, names: &[&[u8]]) -> Choice {
+        self.table.choose(self.candidates, names)
     }
 
     /// How a chosen route's messages are traced.

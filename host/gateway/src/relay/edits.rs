@@ -1,0 +1,67 @@
+//! The component's edits of headers, as a protocol spells them.
+
+use spanbridge::{Edit, Edits};
+
+use crate::header_names::HeaderNames;
+
+/// Edits for which there is room without allocating: those of three formats at once.
+const EDITS_INLINE_MAX: usize = 8;
+
+/// How a protocol's codec wants an edit of a header.
+pub(super) trait Spelling {
+    /// The codec's type.
+    type Edit<'a>: Copy;
+
+    /// An edit that gives the header a value, or takes it out.
+    fn edit<'a>(name: &'a [u8], value: Option<&'a [u8]>) -> Self::Edit<'a>;
+}
+
+/// Spells the component's edits of headers as those of the protocol.
+///
+/// Edits of a body are passed over.
+pub(super) fn with_header_edits<S: Spelling, T>(
+    edits: Edits<'_>,
+    names: &HeaderNames,
+    then: impl FnOnce(&[S::Edit<'_>]) -> T,
+) -> T {
+    // The names of families one after the other: they exist nowhere as one text.
+    let mut composed = Vec::new();
+    for (name, key, _) in header_edits(edits.clone(), names) {
+        if !key.is_empty() {
+            composed.extend_from_slice(name);
+            composed.extend_from_slice(key);
+        }
+    }
+    let mut left = &composed[..];
+    let spelled = header_edits(edits.clone(), names).map(|(name, key, value)| {
+        if key.is_empty() {
+            return S::edit(name, value);
+        }
+        let (name, rest) = left.split_at(name.len() + key.len());
+        left = rest;
+        S::edit(name, value)
+    });
+    let mut few = [S::edit(b"", None); EDITS_INLINE_MAX];
+    let count = header_edits(edits, names).count();
+    match few.get_mut(..count) {
+        Some(few) => {
+            for (place, edit) in few.iter_mut().zip(spelled) {
+                *place = edit;
+            }
+            then(few)
+        }
+        None => then(&spelled.collect::<Vec<_>>()),
+    }
+}
+
+/// Name, key and value of each edit of a header.
+fn header_edits<'a>(
+    edits: Edits<'a>,
+    names: &'a HeaderNames,
+) -> impl Iterator<Item = (&'a [u8], &'a [u8], Option<&'a [u8]>)> {
+    edits.filter_map(|edit| match edit {
+        Edit::SetHeader { field, key, value } => Some((names.get(field)?, key, Some(value))),
+        Edit::RemoveHeader { field, key } => Some((names.get(field)?, key, None)),
+        Edit::SpliceBody { .. } => None,
+    })
+}
