@@ -14,6 +14,8 @@ Says on standard output, one JSON object a line, each message that it takes.
   quorum     a quorum queue, the first message put back twice
   stream     a stream, read twice from its beginning
   rpc        a question, answered by direct reply-to
+  fanout     a message for two queues, one of them named by the broker
+  wait       a message that waits a second and a half
 """
 
 import argparse
@@ -211,6 +213,27 @@ def rpc(channel, args):
             message = next(answers)
         say("answer", *message, correlation=message[1].correlation_id)
     channel.cancel()
+
+
+def fanout(channel, args):
+    channel.exchange_declare("news", "fanout")
+    channel.queue_declare("archive")
+    private = channel.queue_declare("", exclusive=True).method.queue
+    for queue in ["archive", private]:
+        channel.queue_bind(queue, "news")
+    channel.basic_publish("news", "today", b"body")
+    for queue in ["archive", private]:
+        for method, _, _ in take(channel, queue, 1):
+            channel.basic_ack(method.delivery_tag)
+        channel.cancel()
+
+
+def wait(channel, args):
+    channel.queue_declare(args.queue)
+    channel.basic_publish("", args.queue, b"body")
+    time.sleep(1.5)
+    for method, _, _ in take(channel, args.queue, 1):
+        channel.basic_ack(method.delivery_tag)
 
 
 def main():

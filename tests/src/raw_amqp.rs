@@ -189,8 +189,10 @@ impl RawAmqp {
         raw.expect(CONNECTION, 10)?;
         let name =
             Method(Vec::new()).short("connection_name").raw(b"S").long(opening.name.as_ref());
-        // What libraries say of themselves, without which the broker cancels nobody's consumer.
-        let able = Method(Vec::new()).short("consumer_cancel_notify").raw(b"t\x01").0;
+        // What libraries say of themselves, without which the broker cancels nobody's consumer and
+        // says nothing of a lack of memory.
+        let able = Method(Vec::new()).short("consumer_cancel_notify").raw(b"t\x01");
+        let able = able.short("connection.blocked").raw(b"t\x01").0;
         let able = Method(Vec::new()).short("capabilities").raw(b"F").long(&able);
         let ok = Method::of(CONNECTION, 11).long(&[name.0, able.0].concat()).short("PLAIN");
         raw.send_frame(&ok.long(b"\0guest\0guest").short("en_US").on(0))?;

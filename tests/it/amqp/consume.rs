@@ -47,6 +47,10 @@ fn message_that_is_put_back_gets_a_second_span_linked_to_the_first() -> Result<(
         processes.iter().filter(|span| span.parent == first.parent && *span != first).collect();
     assert_eq!(again.len(), 1, "{processes:#?}");
     assert!(again[0].is_linked_to(first), "{again:#?}");
+    let redelivered = |span: &Span| span.attributes.get("spanbridge.redelivered").cloned();
+    assert_eq!((redelivered(first), redelivered(again[0])), (None, Some(true.into())));
+    // A classic queue does not count.
+    assert_eq!(again[0].number("spanbridge.attempt"), None, "{again:#?}");
     Ok(())
 }
 
@@ -182,5 +186,40 @@ fn question_makes_spans_and_its_answer_none() -> Result<()> {
     assert_eq!(payloads(&said), ["QUESTION 0", "QUESTION 1", "QUESTION 2"]);
     check_parents(&spans, PROCESS)?;
     assert_eq!(spans.len(), 6, "no spans of reply queues: {spans:#?}");
+    Ok(())
+}
+
+#[test]
+fn message_that_several_queues_get_is_one_trace_for_all() -> Result<()> {
+    let Some(Played { said, spans }) = consumed("fanout")? else { return Ok(()) };
+    assert_eq!(said.len(), 2, "{said:?}");
+    let publishes = named(&spans, "publish news:today");
+    assert_eq!(publishes.len(), 1, "{spans:#?}");
+    // One queue has a name. The other's is the broker's, and says nothing to anybody.
+    let (named_queue, private) =
+        (named(&spans, "process news:today:archive"), named(&spans, "process news:today"));
+    assert_eq!((named_queue.len(), private.len()), (1, 1), "{spans:#?}");
+    for process in named_queue.iter().chain(&private) {
+        assert!(process.is_child_of(publishes[0]), "{process:#?}");
+    }
+    let is_true = |span: &Span, name: &str| span.attributes.get(name) == Some(&true.into());
+    assert!(is_true(private[0], "messaging.destination.temporary"), "{private:#?}");
+    assert!(is_true(private[0], "messaging.destination.anonymous"), "{private:#?}");
+    assert!(!is_true(named_queue[0], "messaging.destination.temporary"), "{named_queue:#?}");
+    Ok(())
+}
+
+#[test]
+fn queue_wait_is_what_the_message_waited() -> Result<()> {
+    const WAIT: f64 = 1.5;
+    const TOLERANCE: f64 = 0.1;
+    let Some(Played { said, spans }) = consumed("wait")? else { return Ok(()) };
+    let at = said[0]["at"].as_f64().context("a time")?;
+    let process = named(&spans, PROCESS)[0];
+    let publish = named(&spans, PUBLISH)[0];
+    let wait = process.number("spanbridge.queue_wait").context("no queue wait")?;
+    assert!(wait > WAIT - TOLERANCE, "{wait} s");
+    assert!(wait < at - publish.start as f64 / 1e9 + TOLERANCE, "{wait} s, taken at {at}");
+    assert_eq!(process.text("spanbridge.queue_wait.source"), Some("producer"), "{process:#?}");
     Ok(())
 }

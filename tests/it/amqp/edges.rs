@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use spanbridge_tests::gateway::Settings;
 use spanbridge_tests::raw_amqp::{FRAME_EXTRA, HEARTBEAT, Method, Opening, publish};
-use spanbridge_tests::{AmqpBed, Frame, Properties, RawAmqp, raw_amqp};
+use spanbridge_tests::{AmqpBed, Frame, Properties, RabbitMq, RawAmqp, raw_amqp};
 
 use super::check_exit;
 use crate::nats::named;
@@ -264,5 +265,64 @@ fn message_that_is_half_sent_when_its_connection_ends_harms_nobody() -> Result<(
     assert!(exit.status.success(), "{:?}", exit.status);
     // The name of a queue that goes with its connection is left out of the span's.
     assert_eq!(named(&spans, "process").len(), 1, "{spans:#?}");
+    Ok(())
+}
+
+#[test]
+fn broker_without_memory_holds_a_publisher_and_says_so() -> Result<()> {
+    let Some(server) = RabbitMq::start()? else { return Ok(()) };
+    let gateway = Settings::to(&server.url()).variable("OTEL_TRACES_EXPORTER", "none").start()?;
+    let mut client = RawAmqp::open(gateway.address(), &Opening::default())?;
+    client.declare("mine", b"")?;
+    client.confirm()?;
+    send(&mut client, &[0, 0], b"before", 4096)?;
+    client.expect(60, 80)?;
+    server.control(&["set_vm_memory_high_watermark", "absolute", "1"])?;
+    send(&mut client, &[0, 0], b"held", 4096)?;
+    client.expect(10, 60)?;
+    assert!(client.is_silent(Duration::from_millis(300))?, "it is not confirmed");
+    server.control(&["set_vm_memory_high_watermark", "0.4"])?;
+    let answers = [client.frame()?.method(), client.frame()?.method()];
+    assert!(answers.contains(&Some((10, 61))) && answers.contains(&Some((60, 80))), "{answers:?}");
+    let exit = gateway.stop()?;
+    check_exit(&exit);
+    Ok(())
+}
+
+#[test]
+fn header_of_our_name_may_be_of_any_type() -> Result<()> {
+    const CONTEXT: &[u8] = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let text = Method::table(CONTEXT);
+    // What stands under the name, and whether it is a context.
+    let values: [(&[u8], bool); 8] = [
+        (&[b"S", &text[..]].concat(), true),
+        (&[b"x", &text[..]].concat(), true),
+        (b"I\0\0\0\x07", false),
+        (b"t\x01", false),
+        (b"V", false),
+        (b"A\0\0\0\x01V", false),
+        (b"F\0\0\0\x03\x01aV", false),
+        (b"S\0\0\0\x03\xff\0\xfe", false),
+    ];
+    let Some(bed) = AmqpBed::start()? else { return Ok(()) };
+    let mut client = open(&bed, &Opening::default())?;
+    for (value, is_context) in values {
+        let entry = [b"\x0btraceparent", value].concat();
+        let properties = [&[0x20, 0][..], &Method::table(&entry)].concat();
+        send(&mut client, &properties, b"body", 4096)?;
+        let content = client.content(60)?;
+        assert_eq!(content.body, b"body", "{value:?}");
+        if is_context {
+            assert_eq!(content.header.payload[12..], properties, "{value:?} is left alone");
+        }
+    }
+    let (exit, spans) = bed.finish()?;
+    check_exit(&exit);
+    let publishes = named(&spans, "publish mine");
+    assert_eq!(publishes.len(), values.len(), "{spans:#?}");
+    for (span, (value, is_context)) in publishes.iter().zip(values) {
+        assert_eq!(span.trace_id == "0af7651916cd43dd8448eb211c80319c", is_context, "{value:?}");
+        assert_eq!(span.parent == "b7ad6b7169203331", is_context, "{value:?}: {span:#?}");
+    }
     Ok(())
 }
