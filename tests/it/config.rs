@@ -86,7 +86,7 @@ fn sessions_live_through_reloads_and_take_the_new_routes() -> Result<()> {
     fs::write(&bed.file, format!("workers = 2\n{}", fs::read_to_string(&bed.file)?))?;
     assert_eq!(bed.gateway.reload(3)?, "reloaded: 1 changes wait for a restart");
     assert!(send()?.header("traceparent").is_none(), "nothing is traced any more");
-    assert!(bed.gateway.log().iter().any(|line| line.contains("workers")));
+    bed.gateway.logged("workers")?;
 
     let exit = bed.gateway.stop()?;
     assert!(exit.status.success(), "{:?}", exit.status);

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::process::{Process, Stream};
 use crate::program::Program;
-use crate::wait::BOUND;
+use crate::wait::{BOUND, eventually};
 
 /// How often spans are exported, in milliseconds: often, so that no test waits for it.
 const EXPORT_INTERVAL_MS: &str = "100";
@@ -185,6 +185,17 @@ impl Gateway {
     /// When the system refuses.
     pub fn kill(mut self) -> Result<()> {
         self.process.kill().map(drop)
+    }
+
+    /// Waits for a line on standard error that holds these words: it may come behind what standard
+    /// output said.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub fn logged(&self, words: &str) -> Result<()> {
+        eventually(&format!("a log line with `{words}`"), BOUND, || {
+            Ok(self.log().iter().any(|line| line.contains(words)).then_some(()))
+        })
     }
 
     /// Its log: standard error so far.

@@ -62,7 +62,7 @@ fn a_signal_takes_renewed_certificates_into_use_and_keeps_the_old_before_bad_one
     let tls = with_tls(&server.url(), &used);
     fs::write(&file, format!("{tls}[listener.limits]\nsessions_max = 1\n"))?;
     assert_eq!(gateway.reload(3)?, "reloaded: 1 changes wait for a restart");
-    assert!(gateway.log().iter().any(|line| line.contains("listener a: limits")));
+    gateway.logged("listener a: limits")?;
     let exit = gateway.stop()?;
     assert_eq!(exit.counted(&["reloads", "failed"]), 1.0, "{:?}", exit.summary);
     Ok(())

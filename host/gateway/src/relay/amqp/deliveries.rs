@@ -157,12 +157,9 @@ impl State {
         let mut estimated = false;
         if !source.no_ack {
             // Known in any case, so that its settlement is not a stranger's.
-            let starting = Starting {
-                unsettled: arrived.unsettled,
-                concurrency: traced.concurrency.filter(|_| !is_early),
-                measures: measures.as_ref().filter(|_| !is_early),
-                now,
-            };
+            let (of, timed) = (arrived.unsettled, measures.as_ref().filter(|_| !is_early));
+            let concurrency = traced.concurrency.filter(|_| !is_early);
+            let starting = Starting { unsettled: of, concurrency, measures: timed, now };
             let key = key(*session, header.channel, tag);
             estimated = open_spans.begin(&key, &starting, settle).estimated;
             let delivered = Delivered { identity, span: SpanContext::default(), start: now };
