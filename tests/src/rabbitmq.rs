@@ -126,6 +126,14 @@ impl RabbitMq {
         format!("amqp://{}", self.address())
     }
 
+    /// The process id of its Erlang machine.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pid(&self) -> Result<u32> {
+        Ok(self.running.as_ref().context("the server was killed")?.server.id())
+    }
+
     /// Who signed its certificate for TLS.
     pub fn authority(&self) -> &Authority {
         &self.authority

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::frames::Form;
 use crate::load::{Loaded, at_rate, saturated};
 use crate::peer::Peers;
 use crate::programs::Program;
+use crate::protocol::{Broker, Form, Protocol};
 use crate::target::Target;
 use crate::usage::{Moment, Used};
 
@@ -44,8 +44,9 @@ pub(crate) struct Cell {
 
 /// What every measurement of a run uses.
 pub(crate) struct Stand<'a> {
+    pub protocol: Protocol,
     pub folder: &'a Path,
-    pub broker: &'a Program,
+    pub broker: &'a Broker,
     /// Of spans.
     pub receiver: SocketAddr,
     pub length: Duration,
@@ -72,13 +73,14 @@ pub(crate) struct Sample {
 
 impl Cell {
     pub(crate) fn measure(self, stand: &Stand<'_>) -> anyhow::Result<Sample> {
-        let Stand { folder, broker, receiver, length } = *stand;
-        let proxy = self.target.start(folder, broker.address, receiver)?;
-        let address = proxy.as_ref().map_or(broker.address, |proxy| proxy.address);
-        let mut pids = vec![std::process::id(), broker.pid()];
+        let Stand { protocol, folder, broker, receiver, length } = *stand;
+        let proxy = self.target.start(protocol, folder, broker.address(), receiver)?;
+        let address = proxy.as_ref().map_or(broker.address(), |proxy| proxy.address);
+        let mut pids = vec![std::process::id(), broker.pid()?];
         pids.extend(proxy.as_ref().map(Program::pid));
 
-        let mut peers = Peers::connect(address, self.load.sessions(), self.target.form())?;
+        let mut peers =
+            Peers::connect(protocol, address, self.load.sessions(), self.target.form())?;
         let probe = || Moment::take(&pids);
         let loaded = match self.load {
             Load::Saturated { .. } => saturated(&mut peers, WINDOW, length, probe),
@@ -89,10 +91,15 @@ impl Cell {
             Some(program) if self.target != Target::HaProxy => program.stop()?,
             _ => Vec::new(),
         };
-        self.sample(&loaded, &said)
+        self.sample(protocol, &loaded, &said)
     }
 
-    fn sample(self, loaded: &Loaded<Moment>, said: &[String]) -> anyhow::Result<Sample> {
+    fn sample(
+        self,
+        protocol: Protocol,
+        loaded: &Loaded<Moment>,
+        said: &[String],
+    ) -> anyhow::Result<Sample> {
         let Loaded { before, after, length, messages, header, full, .. } = loaded;
         let seconds = length.as_secs_f64();
         let (used, foreign) = after.since(before);
@@ -118,6 +125,7 @@ impl Cell {
         let [p50, p99] = [0.5, 0.99].map(|share| f64::from(loaded.quantile(share)) / 1e3);
         let spans = (counted(said, "spans_queued"), counted(said, "spans_dropped"));
         let raw = json!({
+            "protocol": protocol.name(),
             "target": self.target.name(),
             "load": format!("{:?}", self.load),
             "injected_by_load": self.target.form() == Form::Injected,

@@ -23,17 +23,18 @@ pub(crate) fn per_thousand(
     stand: &Stand<'_>,
     rounds: &mut Rounds,
 ) -> anyhow::Result<f64> {
-    let Stand { folder, broker, receiver, .. } = *stand;
-    let Some(proxy) = target.start(folder, broker.address, receiver)? else { return Ok(0.0) };
-    let first = Peers::connect(proxy.address, FIRST, target.form())?;
+    let Stand { protocol, folder, broker, receiver, .. } = *stand;
+    let proxy = target.start(protocol, folder, broker.address(), receiver)?;
+    let Some(proxy) = proxy else { return Ok(0.0) };
+    let first = Peers::connect(protocol, proxy.address, FIRST, target.form())?;
     thread::sleep(SETTLE);
     let before = resident(proxy.pid())?;
-    let more = Peers::connect(proxy.address, SESSIONS, target.form())?;
+    let more = Peers::connect(protocol, proxy.address, SESSIONS, target.form())?;
     thread::sleep(SETTLE);
     let after = resident(proxy.pid())?;
     drop((first, more));
     rounds.note(&json!({
-        "target": target.name(), "idle_sessions": SESSIONS,
+        "protocol": protocol.name(), "target": target.name(), "idle_sessions": SESSIONS,
         "kib_before": before, "kib_after": after,
     }))?;
     Ok(after.saturating_sub(before) as f64 / 1024.0)

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use crate::frames::Incoming;
 use crate::peer::{Inbox, Peer, Peers, write_all};
+use crate::protocol::{Incoming, Protocol};
 
 /// Caches, buffers and TCP windows settle before anything is measured.
 const WARM_MIN: Duration = Duration::from_millis(400);
@@ -104,6 +104,7 @@ pub(crate) fn saturated<P>(
     mut probe: impl FnMut() -> anyhow::Result<P>,
 ) -> anyhow::Result<Loaded<P>> {
     let Peers { peers, inbox } = peers;
+    let protocol = inbox.protocol();
     let mut measured = Window::new(WARM_MIN, length);
     let (mut out, mut full, mut on_way) = (Vec::new(), 0, 0);
     for peer in &*peers {
@@ -123,18 +124,15 @@ pub(crate) fn saturated<P>(
         inbox.receive(peers, IDLE, |session, incoming| {
             let now = nanoseconds(measured.epoch);
             let peer = &peers[session];
-            for frame in incoming {
-                match frame {
-                    Incoming::Message { stamp, header } => {
-                        measured.count(*stamp, now, *header);
-                        on_way -= 1;
-                        if goes_on {
-                            peer.template.write(now, &mut out);
-                            on_way += 1;
-                        }
+            for &frame in incoming {
+                protocol.answer(frame, &mut out);
+                if let Incoming::Message { stamp, header, .. } = frame {
+                    measured.count(stamp, now, header);
+                    on_way -= 1;
+                    if goes_on {
+                        peer.template.write(now, &mut out);
+                        on_way += 1;
                     }
-                    Incoming::Ping => out.extend_from_slice(b"PONG\r\n"),
-                    Incoming::Other => {}
                 }
             }
             full += write_all(&peer.stream, &out)?;
@@ -160,16 +158,18 @@ pub(crate) fn at_rate<P>(
     let every_session_twice = gap * 2 * u32::try_from(peers.len())?;
     let mut measured = Window::new(WARM_MIN.max(every_session_twice), length);
     let outbox = Outbox {
+        protocol: inbox.protocol(),
         epoch: measured.epoch,
         gap,
         stop: AtomicBool::new(false),
         sent: AtomicU64::new(0),
     };
-    let (pings, asked) = mpsc::channel();
+    let (answers, asked) = mpsc::channel();
     let full = thread::scope(|scope| {
         let sender = scope.spawn(|| outbox.send(peers, asked));
-        let received = receive(peers, inbox, &outbox, &mut measured, &mut probe, &pings);
+        let received = receive(peers, inbox, &outbox, &mut measured, &mut probe, &answers);
         outbox.stop.store(true, Ordering::Relaxed);
+        drop(answers);
         let sent = sender.join().map_err(|_| anyhow::anyhow!("the sender panicked"))?;
         received.and(sent)
     })?;
@@ -178,6 +178,7 @@ pub(crate) fn at_rate<P>(
 
 /// The sending half of an open loop.
 struct Outbox {
+    protocol: Protocol,
     epoch: Instant,
     gap: Duration,
     stop: AtomicBool,
@@ -185,16 +186,14 @@ struct Outbox {
 }
 
 impl Outbox {
-    fn send(&self, peers: &[Peer], asked: Receiver<usize>) -> anyhow::Result<u64> {
+    fn send(&self, peers: &[Peer], asked: Receiver<(usize, Incoming)>) -> anyhow::Result<u64> {
         let (mut out, mut full) = (Vec::new(), 0);
         let mut due = Duration::ZERO;
         for peer in peers.iter().cycle() {
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
-            for session in asked.try_iter() {
-                full += write_all(&peers[session].stream, b"PONG\r\n")?;
-            }
+            full += self.answer(peers, asked.try_iter())?;
             if let Some(early) = due.checked_sub(self.epoch.elapsed()) {
                 thread::sleep(early);
             }
@@ -204,6 +203,23 @@ impl Outbox {
             self.sent.fetch_add(1, Ordering::Relaxed);
             full += write_all(&peer.stream, &out)?;
             due += self.gap;
+        }
+        // Until nobody waits for messages any more: what is not acknowledged would come again.
+        Ok(full + self.answer(peers, asked.iter())?)
+    }
+
+    /// Says what is to be said to what came. This thread does so, because two writers of a socket
+    /// would mix their bytes.
+    fn answer(
+        &self,
+        peers: &[Peer],
+        asked: impl Iterator<Item = (usize, Incoming)>,
+    ) -> anyhow::Result<u64> {
+        let (mut out, mut full) = (Vec::new(), 0);
+        for (session, incoming) in asked {
+            out.clear();
+            self.protocol.answer(incoming, &mut out);
+            full += write_all(&peers[session].stream, &out)?;
         }
         Ok(full)
     }
@@ -216,9 +232,9 @@ fn receive<P>(
     outbox: &Outbox,
     measured: &mut Window<P>,
     probe: &mut impl FnMut() -> anyhow::Result<P>,
-    pings: &Sender<usize>,
+    answers: &Sender<(usize, Incoming)>,
 ) -> anyhow::Result<u64> {
-    let mut received = 0;
+    let (mut received, protocol) = (0, inbox.protocol());
     let until = measured.epoch + measured.ends + EMPTY_TIMEOUT;
     loop {
         if !measured.turn(probe)? {
@@ -232,15 +248,14 @@ fn receive<P>(
         }
         inbox.receive(peers, IDLE, |session, incoming| {
             let now = nanoseconds(measured.epoch);
-            for frame in incoming {
-                match frame {
-                    Incoming::Message { stamp, header } => {
-                        received += 1;
-                        measured.count(*stamp, now, *header);
-                    }
+            for &frame in incoming {
+                if let Incoming::Message { stamp, header, .. } = frame {
+                    received += 1;
+                    measured.count(stamp, now, header);
+                }
+                if protocol.is_answered(frame) {
                     // Nobody to ask means that the load is over.
-                    Incoming::Ping => drop(pings.send(session)),
-                    Incoming::Other => {}
+                    let _ = answers.send((session, frame));
                 }
             }
             Ok(())

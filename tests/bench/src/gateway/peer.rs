@@ -2,16 +2,16 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::frames::{self, Form, Incoming, Template};
+use crate::protocol::{Form, Incoming, Protocol, Template};
 
 /// How long a session may take to be connected, on a busy machine.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long, and how often in a row, a full socket is waited for.
 const FULL_PAUSE: Duration = Duration::from_micros(50);
 const FULL_MAX: u64 = 100_000;
@@ -33,6 +33,7 @@ pub(crate) struct Peers {
 
 /// The receiving half.
 pub(crate) struct Inbox {
+    protocol: Protocol,
     poll: Poll,
     events: Events,
     buffer: Vec<u8>,
@@ -42,17 +43,23 @@ pub(crate) struct Inbox {
 
 impl Peers {
     /// Connects; every session has made a round trip before this answers.
-    pub(crate) fn connect(address: SocketAddr, count: usize, form: Form) -> anyhow::Result<Self> {
+    pub(crate) fn connect(
+        protocol: Protocol,
+        address: SocketAddr,
+        count: usize,
+        form: Form,
+    ) -> anyhow::Result<Self> {
         let poll = Poll::new()?;
         let mut peers = Vec::with_capacity(count);
         for session in 0..count {
-            let stream = greet(address, session)
+            let stream = greet(protocol, address, session)
                 .with_context(|| format!("cannot connect session {session} of {count}"))?;
             let mut stream = TcpStream::from_std(stream);
             poll.registry().register(&mut stream, Token(session), Interest::READABLE)?;
-            peers.push(Peer { stream, template: Template::new(session, form) });
+            peers.push(Peer { stream, template: protocol.template(session, form) });
         }
         let inbox = Inbox {
+            protocol,
             poll,
             events: Events::with_capacity(1024),
             buffer: vec![0; REST_BYTES_MAX + READ_BYTES],
@@ -63,6 +70,11 @@ impl Peers {
 }
 
 impl Inbox {
+    /// What the sessions speak.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
     /// Waits, reads what came and answers by session; `visit` gets all of one read at once.
     pub(crate) fn receive(
         &mut self,
@@ -90,7 +102,7 @@ impl Inbox {
                     Err(error) => return Err(error.into()),
                 };
                 let bytes = &self.buffer[..kept + read];
-                let done = frames::read(bytes, |frame| incoming.push(frame))?;
+                let done = self.protocol.read(bytes, |frame| incoming.push(frame))?;
                 anyhow::ensure!(bytes.len() - done <= REST_BYTES_MAX, "a frame is too long");
                 rest.clear();
                 rest.extend_from_slice(&bytes[done..]);
@@ -106,24 +118,16 @@ impl Inbox {
     }
 }
 
-/// Connects, introduces itself, subscribes and waits for the broker to have done so.
-fn greet(address: SocketAddr, session: usize) -> anyhow::Result<std::net::TcpStream> {
+/// Connects and subscribes.
+fn greet(
+    protocol: Protocol,
+    address: SocketAddr,
+    session: usize,
+) -> anyhow::Result<std::net::TcpStream> {
     let mut stream = std::net::TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(CONNECT_TIMEOUT))?;
-    let subject = frames::subject(session);
-    let greeting = format!(
-        "CONNECT {{\"verbose\":false,\"pedantic\":false,\"headers\":true,\"lang\":\"raw\",\
-         \"version\":\"0\",\"name\":\"load\"}}\r\nSUB {subject} 1\r\nPING\r\n"
-    );
-    stream.write_all(greeting.as_bytes())?;
-    let (mut text, mut byte) = (Vec::new(), [0; 1024]);
-    let end = Instant::now() + CONNECT_TIMEOUT;
-    while !text.ends_with(b"PONG\r\n") {
-        let read = stream.read(&mut byte)?;
-        anyhow::ensure!(read > 0 && Instant::now() < end, "the broker did not answer");
-        text.extend_from_slice(&byte[..read]);
-    }
+    protocol.greet(&mut stream, session)?;
     stream.set_nonblocking(true)?;
     Ok(stream)
 }

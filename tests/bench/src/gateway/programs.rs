@@ -10,6 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use spanbridge_tests::RabbitMq;
+
+use crate::protocol::Protocol;
 
 const START_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -62,13 +65,18 @@ impl Program {
     }
 }
 
-/// The broker: the current nats-server.
-pub(crate) fn broker() -> anyhow::Result<Program> {
+/// The current nats-server.
+pub(crate) fn nats_server() -> anyhow::Result<Program> {
     let installed = root().join(".tools/venv/bin/nats-server");
     let address = free_address()?;
     let mut command = Command::new(installed);
     command.args(["-a", "127.0.0.1", "-p", &address.port().to_string()]);
     Program::start(command, address).context("`tests/tools/install.sh python` installs nats-server")
+}
+
+/// RabbitMQ of Debian.
+pub(crate) fn rabbitmq() -> anyhow::Result<RabbitMq> {
+    RabbitMq::start()?.context("`tests/tools/install.sh rabbitmq` installs RabbitMQ")
 }
 
 /// HAProxy in TCP mode with one thread, and buffers as large as ours: smaller ones flatter us.
@@ -80,7 +88,7 @@ pub(crate) fn haproxy(folder: &Path, broker: SocketAddr) -> anyhow::Result<Progr
         format!(
             "global\n  nbthread 1\n  maxconn 8000\n  tune.bufsize 65536\n\
              defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n\
-             listen nats\n  bind {address}\n  server broker {broker}\n"
+             listen load\n  bind {address}\n  server broker {broker}\n"
         ),
     )?;
     let known = Path::new("/usr/sbin/haproxy");
@@ -102,6 +110,7 @@ pub(crate) enum Spans {
 
 /// The gateway, as it was built beside this program.
 pub(crate) fn gateway(
+    protocol: Protocol,
     folder: &Path,
     broker: SocketAddr,
     spans: Spans,
@@ -113,11 +122,12 @@ pub(crate) fn gateway(
     };
     let address = free_address()?;
     let off = if spans == Spans::Off { "[listener.route]\noff = true\n" } else { "" };
-    let path = folder.join("spanbridge.toml");
+    let (path, scheme) = (folder.join("spanbridge.toml"), protocol.name());
     fs::write(
         &path,
         format!(
-            "[[listener]]\nlisten = \"nats://{address}\"\nbrokers = [\"nats://{broker}\"]\n{off}"
+            "[[listener]]\nlisten = \"{scheme}://{address}\"\n\
+             brokers = [\"{scheme}://{broker}\"]\n{off}"
         ),
     )?;
     let mut command = Command::new(program);

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::frames::Form;
 use crate::programs::{self, Program, Spans};
+use crate::protocol::{Form, Protocol};
 
 /// A way from clients to the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,7 @@ impl Target {
     /// Starts it; nothing is in front of the broker for [`Self::Direct`].
     pub(crate) fn start(
         self,
+        protocol: Protocol,
         folder: &Path,
         broker: SocketAddr,
         receiver: SocketAddr,
@@ -65,6 +66,6 @@ impl Target {
             Self::Exporting => Spans::Exported(1.0),
             Self::ExportingFew => Spans::Exported(0.01),
         };
-        programs::gateway(folder, broker, spans, receiver).map(Some)
+        programs::gateway(protocol, folder, broker, spans, receiver).map(Some)
     }
 }

@@ -9,69 +9,52 @@
 //! *Injected* is what the gateway makes of *plain*, byte for byte in length: so the broker does the
 //! same work behind every target.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Instant;
+
 use anyhow::bail;
 
-/// Bytes of a payload.
-pub(crate) const PAYLOAD_BYTES: usize = 256;
-const STAMP_BYTES: usize = 8;
+use crate::peer::CONNECT_TIMEOUT;
+use crate::protocol::{Form, Incoming, PAYLOAD_BYTES, STAMP_BYTES, Template};
 
 /// A context of the lengths that the gateway writes.
 const HEADER: &str = "NATS/1.0\r\n\
     traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03\r\n\
     tracestate: spanbridge=p:00f067aa0ba902b7;t:1732682000000\r\n\r\n";
 
-/// Whether a load brings its own context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    Plain,
-    Injected,
-}
-
-pub(crate) fn subject(session: usize) -> String {
+fn subject(session: usize) -> String {
     format!("load.{session:05}")
 }
 
-/// One session's message.
-pub(crate) struct Template {
-    bytes: Vec<u8>,
-    stamp_at: usize,
+pub(crate) fn template(session: usize, form: Form) -> Template {
+    let subject = subject(session);
+    let head = match form {
+        Form::Plain => format!("PUB {subject} {PAYLOAD_BYTES}\r\n"),
+        Form::Injected => {
+            let (header, total) = (HEADER.len(), HEADER.len() + PAYLOAD_BYTES);
+            format!("HPUB {subject} {header} {total}\r\n{HEADER}")
+        }
+    };
+    Template::new(head.into_bytes(), b"\r\n")
 }
 
-impl Template {
-    pub(crate) fn new(session: usize, form: Form) -> Self {
-        let subject = subject(session);
-        let head = match form {
-            Form::Plain => format!("PUB {subject} {PAYLOAD_BYTES}\r\n"),
-            Form::Injected => {
-                let (header, total) = (HEADER.len(), HEADER.len() + PAYLOAD_BYTES);
-                format!("HPUB {subject} {header} {total}\r\n{HEADER}")
-            }
-        };
-        let mut bytes = head.into_bytes();
-        let stamp_at = bytes.len();
-        bytes.resize(stamp_at + PAYLOAD_BYTES, b'x');
-        bytes.extend_from_slice(b"\r\n");
-        Self { bytes, stamp_at }
+/// Introduces itself, subscribes and waits for the broker to have done so.
+pub(crate) fn greet(stream: &mut TcpStream, session: usize) -> anyhow::Result<()> {
+    let subject = subject(session);
+    let greeting = format!(
+        "CONNECT {{\"verbose\":false,\"pedantic\":false,\"headers\":true,\"lang\":\"raw\",\
+         \"version\":\"0\",\"name\":\"load\"}}\r\nSUB {subject} 1\r\nPING\r\n"
+    );
+    stream.write_all(greeting.as_bytes())?;
+    let (mut text, mut byte) = (Vec::new(), [0; 1024]);
+    let end = Instant::now() + CONNECT_TIMEOUT;
+    while !text.ends_with(b"PONG\r\n") {
+        let read = stream.read(&mut byte)?;
+        anyhow::ensure!(read > 0 && Instant::now() < end, "the broker did not answer");
+        text.extend_from_slice(&byte[..read]);
     }
-
-    /// Appends the message, as sent at `stamp`.
-    pub(crate) fn write(&self, stamp: u64, out: &mut Vec<u8>) {
-        let start = out.len() + self.stamp_at;
-        out.extend_from_slice(&self.bytes);
-        out[start..start + STAMP_BYTES].copy_from_slice(&stamp.to_le_bytes());
-    }
-}
-
-/// What a broker sends.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Incoming {
-    /// `header` is the length of the header block, 0 without one.
-    Message {
-        stamp: u64,
-        header: usize,
-    },
-    Ping,
-    Other,
+    Ok(())
 }
 
 /// Reads whole frames, and answers how many bytes they had.
@@ -94,7 +77,7 @@ pub(crate) fn read(bytes: &[u8], mut visit: impl FnMut(Incoming)) -> anyhow::Res
                 let (Some(Ok(stamp)), Some(header)) = (stamp, header) else {
                     bail!("expected a message of this load, found `{}`", line.escape_ascii());
                 };
-                visit(Incoming::Message { stamp: u64::from_le_bytes(stamp), header });
+                visit(Incoming::Message { stamp: u64::from_le_bytes(stamp), header, tag: 0 });
                 done = end;
             }
             Some(b'-') => bail!("the broker says `{}`", line.escape_ascii()),
@@ -118,7 +101,7 @@ mod tests {
 
     fn echoed(form: Form) -> Vec<u8> {
         let mut sent = Vec::new();
-        Template::new(7, form).write(99, &mut sent);
+        template(7, form).write(99, &mut sent);
         let text = String::from_utf8_lossy(&sent).replacen("PUB load.00007", "MSG load.00007 1", 1);
         text.into_bytes()
     }
@@ -130,7 +113,7 @@ mod tests {
             let bytes = echoed(form);
             let done = read(&bytes, |incoming| seen.push(incoming)).unwrap();
             assert_eq!(done, bytes.len());
-            assert_eq!(seen, [Incoming::Message { stamp: 99, header: expected }]);
+            assert_eq!(seen, [Incoming::Message { stamp: 99, header: expected, tag: 0 }]);
         }
     }
 
