@@ -8,7 +8,9 @@ use crate::bindings::spanbridge::tracing::types::Propagator as Kind;
 use crate::block::{self, Parts};
 use crate::carry;
 use crate::deliver;
+use crate::envelope::Envelope;
 use crate::field::Field;
+use crate::found;
 use crate::output::Output;
 use crate::propagator::Propagators;
 use crate::publish;
@@ -63,10 +65,13 @@ impl Component {
         let Some(route) = find(&self.routes, number) else { return Vec::new() };
         let hints = [Field::MtActivityPropagation, Field::StartNewTrace];
         let read = route.propagators.reads().chain(hints);
+        // What else such a body says goes onto the span, whatever the headers have.
+        let body_says_more = route.envelope.as_ref().is_some_and(Envelope::says_more);
         read.map(|field| contract::Field {
             number: field as u8,
             name: field.name().to_string(),
             family: field.is_family(),
+            spares_body: found::names_a_span(field) && !body_says_more,
         })
         .collect()
     }

@@ -54,7 +54,7 @@ impl<'a> Found<'a> {
 }
 
 /// Answers whether a field says which span a message comes from.
-fn names_a_span(field: Field) -> bool {
+pub(crate) fn names_a_span(field: Field) -> bool {
     matches!(
         field,
         Field::Traceparent

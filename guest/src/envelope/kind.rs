@@ -24,12 +24,21 @@ impl Envelope {
         match envelope.kind.as_str() {
             "json" if envelope.field.is_empty() => Ok(Self::json(FIELD)),
             "json" => Ok(Self::Json(envelope.field)),
-            "kombu" => Ok(Self::Kombu),
+            "kombu" if envelope.field.is_empty() => Ok(Self::Kombu),
+            "kombu" => {
+                let found = envelope.field;
+                Err(format!("envelope: expected no field with kind `kombu`, found `{found}`"))
+            }
             kind => {
-                let known = Self::KINDS.join(", ");
-                Err(format!("expected an envelope of kind {known}, found `{kind}`"))
+                let known = Self::KINDS.join("` or `");
+                Err(format!("envelope: expected kind `{known}`, found `{kind}`"))
             }
         }
+    }
+
+    /// Answers whether a body says more about its message than where it comes from.
+    pub(crate) fn says_more(&self) -> bool {
+        matches!(self, Self::Kombu)
     }
 
     /// The JSON envelope with a field of this name.

@@ -102,6 +102,16 @@ fn entries_are_read_up_to_the_limit() {
 }
 
 #[test]
+fn names_of_entries_are_read_up_to_the_limit() {
+    // Spelled with escapes a name is no longer.
+    for spelling in ["n", r"\u006e"] {
+        let with = |length: usize| format!(r#"{{"_otel":{{"{}":"v"}}}}"#, spelling.repeat(length));
+        assert!(look(&with(ENTRY_NAME_BYTES_MAX)).is_some(), "{spelling}");
+        assert!(look(&with(ENTRY_NAME_BYTES_MAX + 1)).is_none(), "{spelling}");
+    }
+}
+
+#[test]
 fn a_missing_field_is_added_as_the_last_member() {
     let table = [
         ("{}", r#"{"_otel":{"traceparent":"a","tracestate":"b"}}"#),

@@ -78,8 +78,27 @@ fn an_untrusted_body_gets_a_context_of_ours_and_loses_its_baggage() {
 
 #[test]
 fn an_unknown_envelope_is_refused_with_those_that_are_known() {
-    let mut settings = settings("redis");
-    settings.envelope = Some(Envelope { kind: "xml".to_owned(), field: String::new() });
-    let error = Component::new([1; 4]).open(0, settings).unwrap_err();
-    assert!(error.contains("json") && error.ends_with("found `xml`"), "{error}");
+    for (kind, field, expected) in [
+        ("xml", "", "envelope: expected kind `json` or `kombu`, found `xml`"),
+        ("kombu", "x", "envelope: expected no field with kind `kombu`, found `x`"),
+    ] {
+        let (kind, field) = (kind.to_owned(), field.to_owned());
+        let mut settings = settings("redis");
+        settings.envelope = Some(Envelope { kind, field });
+        assert_eq!(Component::new([1; 4]).open(0, settings).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn a_header_that_names_a_span_spares_the_body_unless_the_body_says_more() {
+    let sparing = |kind: &str| {
+        let mut settings = settings("nats");
+        let (kind, field) = (kind.to_owned(), String::new());
+        settings.envelope = Some(Envelope { kind, field });
+        let fields = component(settings).fields(0).into_iter();
+        fields.filter(|field| field.spares_body).map(|field| field.name).collect::<Vec<_>>()
+    };
+    // Not `tracestate`, not `baggage`, and no hint of a producer.
+    assert_eq!(sparing("json"), ["traceparent"]);
+    assert_eq!(sparing("kombu"), [""; 0]);
 }

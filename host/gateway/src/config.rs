@@ -18,6 +18,7 @@ use crate::admin::AdminConfig;
 use crate::net::options::NetOptions;
 use crate::pattern::Pattern;
 
+mod envelope;
 mod file;
 mod nearest;
 mod net_options;
@@ -26,6 +27,7 @@ mod route_options;
 mod section;
 mod value;
 
+pub use envelope::EnvelopeChoice;
 pub use reference::reference;
 pub use route_options::{
     DeliveryWord, HeaderCase, RelationWord, RouteOptions, SamplerChoice, ScrubRules, TrustWord,

@@ -30,7 +30,7 @@ use crate::open_spans::OpenSpans;
 use crate::relay::Tools;
 use crate::relay::nats::NatsShared;
 use crate::reload::{Reload, Reloaded};
-use crate::routes::Routes;
+use crate::routes::{RouteError, Routes};
 use crate::routing::RouteTable;
 use crate::service::Services;
 use crate::threads::{self, Threads};
@@ -42,9 +42,12 @@ pub enum StartError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The component, or its routes.
+    /// The component.
     #[error(transparent)]
     Runtime(#[from] spanbridge::Error),
+    /// A route of the configuration.
+    #[error(transparent)]
+    Route(#[from] RouteError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {

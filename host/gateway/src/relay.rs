@@ -18,6 +18,7 @@ use spanbridge::{DeliverBatch, PublishBatch, Runtime, SettleBatch, Tracer};
 
 use crate::open_spans::OpenSpans;
 
+pub mod bodies;
 pub mod nats;
 
 /// One of the two peers of a session.

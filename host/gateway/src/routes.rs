@@ -35,6 +35,16 @@ pub struct Routes {
     retired: Vec<(Route, Instant)>,
 }
 
+/// A route that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {source}")]
+pub struct RouteError {
+    /// Which table of the file says how its messages are traced.
+    place: String,
+    /// Why.
+    pub source: Error,
+}
+
 /// What a change of the configuration did to the routes of the runtime.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RoutesChanged {
@@ -67,7 +77,7 @@ impl Routes {
         &mut self,
         config: &Config,
         now: Instant,
-    ) -> Result<(Vec<Arc<RouteTable>>, RoutesChanged), Error> {
+    ) -> Result<(Vec<Arc<RouteTable>>, RoutesChanged), RouteError> {
         self.close_retired(now);
         let before = self.open.len();
         let mut used = Vec::new();
@@ -105,11 +115,14 @@ impl Routes {
         listener: &ListenerConfig,
         routes: &[RouteConfig],
         used: &mut Vec<Route>,
-    ) -> Result<Arc<RouteTable>, Error> {
+    ) -> Result<Arc<RouteTable>, RouteError> {
         let name = listener.name();
-        let default = self.traced(listener, &RouteOptions::default(), None, used)?;
+        let at = |place: String| move |source| RouteError { place, source };
+        let default = self
+            .traced(listener, &RouteOptions::default(), None, used)
+            .map_err(at(format!("listener {name}: route")))?;
         let mut rules = Vec::new();
-        for route in routes {
+        for (number, route) in (1..).zip(routes) {
             if route.listener.as_ref().is_some_and(|of| *of != name) {
                 continue;
             }
@@ -117,7 +130,9 @@ impl Routes {
             rules.push(Rule {
                 user: route.user.clone(),
                 destination: route.destination.clone(),
-                traced: self.traced(listener, &route.options, pattern, used)?,
+                traced: self
+                    .traced(listener, &route.options, pattern, used)
+                    .map_err(at(format!("[[route]] {number}")))?,
             });
         }
         Ok(Arc::new(RouteTable::new(rules, default)))
@@ -136,6 +151,7 @@ impl Routes {
             let labels = Labels::of(settings, listener.name());
             Arc::new(RouteMeasures::new(Arc::clone(&self.measurements), labels))
         });
+        let has_envelope = settings.as_ref().is_some_and(|settings| settings.envelope.is_some());
         let route = settings.map(|settings| self.open(settings)).transpose()?;
         used.extend(route);
         let fields = route.map(|route| self.runtime.fields(route)).unwrap_or_default();
@@ -146,6 +162,7 @@ impl Routes {
             fields,
             producer: named(&options.producer_service),
             consumer: named(&options.consumer_service),
+            has_envelope,
             scrub: options.scrub(),
             measures,
         })

@@ -34,6 +34,8 @@ pub struct Traced {
     pub producer: Option<ResourceId>,
     /// Whose consumer spans these are. `None`: the client's.
     pub consumer: Option<ResourceId>,
+    /// The component looks at bodies that no header spares.
+    pub has_envelope: bool,
     /// Which tokens of a destination are ids.
     pub scrub: Scrub,
     /// What its messages did. `None`: nobody measures, and nobody does where nothing is traced.
@@ -131,9 +133,16 @@ mod tests {
     fn traced() -> Traced {
         let fields = Arc::<Fields>::default();
         let names = HeaderNames::new(&fields, HeaderCase::Lower);
-        let scrub = Scrub::empty();
-        let (producer, consumer) = (None, None);
-        Traced { route: None, fields, names, producer, consumer, scrub, measures: None }
+        Traced {
+            route: None,
+            fields,
+            names,
+            producer: None,
+            consumer: None,
+            has_envelope: false,
+            scrub: Scrub::empty(),
+            measures: None,
+        }
     }
 
     fn table(rules: &[(Option<&str>, Option<&str>)]) -> RouteTable {

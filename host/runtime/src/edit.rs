@@ -127,6 +127,9 @@ pub(crate) fn check(
             Edit::RemoveHeader { field, key } => check_name(field, key, bits, fields)?,
             Edit::SpliceBody { at, remove, .. } => {
                 let end = u64::from(at) + u64::from(remove);
+                if head.body == 0 {
+                    return Err("a splice of a body that was not handed in");
+                }
                 if u64::from(at) < body_at || end > u64::from(head.body) {
                     return Err("a splice outside the body or out of order");
                 }
@@ -162,6 +165,7 @@ fn is_header_value(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::Field;
 
     fn edit(kind: u8, field: u8, key: &[u8], value: &[u8], at: u32, remove: u32) -> Vec<u8> {
         let mut block = vec![kind, field];
@@ -175,8 +179,18 @@ mod tests {
     }
 
     fn verdict(block: &[u8], bits: MessageBits) -> Result<(), &'static str> {
-        let fields = Fields::new([(0, "traceparent", false), (10, "uberctx-", true)]);
-        let head = Head { body: 10, bits: bits.bits(), ..Head::default() };
+        verdict_on(block, bits, 10)
+    }
+
+    fn verdict_on(block: &[u8], bits: MessageBits, body: u32) -> Result<(), &'static str> {
+        let fields = [(0, "traceparent", false), (10, "uberctx-", true)];
+        let fields = Fields::new(fields.map(|(number, name, family)| Field {
+            number,
+            name: name.into(),
+            family,
+            spares_body: false,
+        }));
+        let head = Head { body, bits: bits.bits(), ..Head::default() };
         check(block, &head, Some(&fields))
     }
 
@@ -226,6 +240,13 @@ mod tests {
             assert_eq!(verdict(&good, MessageBits::empty()), Ok(()));
             assert!(verdict(&bad, MessageBits::empty()).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_body_that_was_not_handed_in_has_no_place_for_a_splice() {
+        let splice = edit(2, 0, b"", b"x", 0, 0);
+        assert_eq!(verdict_on(&splice, MessageBits::empty(), 1), Ok(()));
+        assert!(verdict_on(&splice, MessageBits::empty(), 0).is_err());
     }
 
     #[test]

@@ -6,11 +6,12 @@
 
 /// A header name the component wants to see.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Field {
-    number: u8,
+pub(crate) struct Field {
+    pub(crate) number: u8,
     /// In lower case; of a family, the prefix.
-    name: Box<str>,
-    family: bool,
+    pub(crate) name: Box<str>,
+    pub(crate) family: bool,
+    pub(crate) spares_body: bool,
 }
 
 /// A header that carries context.
@@ -20,6 +21,9 @@ pub struct FieldMatch<'a> {
     pub number: u8,
     /// What follows the prefix of a family, as it came; empty for an exact name.
     pub key: &'a [u8],
+    /// The component does not need the message's body beside it, unless the message cannot carry
+    /// headers.
+    pub spares_body: bool,
 }
 
 /// The header names of a route.
@@ -34,16 +38,15 @@ pub struct Fields {
 const LONG: usize = 63;
 
 impl Fields {
-    /// Makes the table from number, name in lower case, and whether the name is a prefix. An empty
-    /// name is left out: it would match everything.
-    pub(crate) fn new<'n>(fields: impl IntoIterator<Item = (u8, &'n str, bool)>) -> Self {
+    /// Makes the table. An empty name is left out: it would match everything.
+    pub(crate) fn new(fields: impl IntoIterator<Item = Field>) -> Self {
         let mut lengths = [0; 32];
         let mut kept = Vec::new();
-        for (number, name, family) in fields {
-            let Some(&first) = name.as_bytes().first() else { continue };
-            let length = name.len().min(LONG);
-            lengths[row(first)] |= if family { !0 << length } else { 1 << length };
-            kept.push(Field { number, name: name.into(), family });
+        for field in fields {
+            let Some(&first) = field.name.as_bytes().first() else { continue };
+            let length = field.name.len().min(LONG);
+            lengths[row(first)] |= if field.family { !0 << length } else { 1 << length };
+            kept.push(field);
         }
         Self { fields: kept.into(), lengths }
     }
@@ -63,7 +66,8 @@ impl Fields {
             let (head, key) = name.split_at_checked(field.name.len())?;
             let fits = (field.family || key.is_empty())
                 && head.eq_ignore_ascii_case(field.name.as_bytes());
-            fits.then_some(FieldMatch { number: field.number, key })
+            let Field { number, spares_body, .. } = *field;
+            fits.then_some(FieldMatch { number, key, spares_body })
         })
     }
 
@@ -97,26 +101,31 @@ mod tests {
     use super::*;
 
     fn fields() -> Fields {
-        Fields::new([
+        let fields = [
             (0, "traceparent", false),
             (1, "tracestate", false),
             (3, "b3", false),
             (10, "uberctx-", true),
             (17, "nservicebus.opentelemetry.startnewtrace", false),
             (18, "", true),
-        ])
+        ];
+        Fields::new(fields.map(|(number, name, family)| {
+            let spares_body = number == 0;
+            Field { number, name: name.into(), family, spares_body }
+        }))
     }
 
     #[test]
     fn names_match_without_regard_to_case() {
-        let exact = |number| Some(FieldMatch { number, key: b"" });
+        let found = |number, key| FieldMatch { number, key, spares_body: number == 0 };
+        let exact = |number| Some(found(number, b""));
         for (name, expected) in [
             ("traceparent", exact(0)),
             ("Traceparent", exact(0)),
             ("TRACESTATE", exact(1)),
             ("b3", exact(3)),
-            ("uberctx-User", Some(FieldMatch { number: 10, key: b"User" })),
-            ("UberCtx-", Some(FieldMatch { number: 10, key: b"" })),
+            ("uberctx-User", Some(found(10, b"User"))),
+            ("UberCtx-", Some(found(10, b""))),
             ("NServiceBus.OpenTelemetry.StartNewTrace", exact(17)),
         ] {
             assert_eq!(fields().find(name.as_bytes()), expected, "{name}");

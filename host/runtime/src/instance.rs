@@ -11,6 +11,7 @@ use wasmtime::{Store, Trap};
 use crate::bindings::{self, exports::spanbridge::tracing::propagation};
 use crate::check::Raw;
 use crate::convert;
+use crate::fields::{Field, Fields};
 use crate::lower::{Answer, HotFunc};
 use crate::record::{Delivery, Message, Settlement};
 use crate::route::Routes;
@@ -155,12 +156,17 @@ impl Instance {
         self.failing(answer)
     }
 
-    /// The header names of a route: number, name, whether it is a family.
-    pub(crate) fn fields(&mut self, number: u32) -> Result<Vec<(u8, String, bool)>, Failure> {
+    /// The header names of a route.
+    pub(crate) fn fields(&mut self, number: u32) -> Result<Fields, Failure> {
         let messaging = self.exports.spanbridge_tracing_messaging();
         let answer = messaging.call_fields(&mut self.store, number);
         let fields = self.failing(answer)?;
-        Ok(fields.into_iter().map(|field| (field.number, field.name, field.family)).collect())
+        Ok(Fields::new(fields.into_iter().map(|field| Field {
+            number: field.number,
+            name: field.name.into(),
+            family: field.family,
+            spares_body: field.spares_body,
+        })))
     }
 
     pub(crate) fn publish(

@@ -159,6 +159,10 @@ counters! {
     }, "Messages between producers and consumers that were seen, control traffic left out.";
     connect_urls_hidden, "INFO lines from which the addresses of a cluster were taken.";
     messages_unreadable, "Messages that went on untraced because their headers could not be read.";
+    bodies_left_alone: BodiesLeftAlone {
+        reason = bytes, content
+    }, "Bodies of routes with an envelope in which no context could be found or put, by why: longer \
+        than is held, or not of the envelope's shape.";
     injections_skipped: InjectionsSkipped {
         reason = no_headers, max_payload, size_refused, refused
     }, "Published messages that got no context, by why: the client or the broker takes no headers, \

@@ -79,7 +79,6 @@ impl Propagator {
             instance.open(0, &settings)?.map_err(|_| Failure::Answer)?;
             Ok((instance.fields(0)?, written))
         })?;
-        let names = Fields::new(names.iter().map(|(n, name, family)| (*n, &name[..], *family)));
         let workers = Mutex::default();
         Ok(Self { shared, kinds: kinds.to_vec(), names, written, workers })
     }

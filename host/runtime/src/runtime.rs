@@ -78,9 +78,7 @@ impl Runtime {
             }
         })?
         .map_err(Error::config)?;
-        let fields = fields.iter().map(|(number, name, family)| (*number, &name[..], *family));
-        let fields = Arc::new(Fields::new(fields));
-        let open = OpenRoute { settings: Arc::new(settings), fields };
+        let open = OpenRoute { settings: Arc::new(settings), fields: Arc::new(fields) };
         self.shared.routes.set(number, Some(open));
         drop(changing);
         self.shared.pool.routes_changed();

@@ -3,6 +3,7 @@
 use spanbridge::{DeliveryMode, Relation, RootSampler, RouteSettings, Trust, env};
 use toml::de::DeValue;
 
+use super::envelope::EnvelopeChoice;
 use super::section::{Found, Problem, Section, Table, Value, section, show};
 use super::value::{Seconds, quoted, text, word, words};
 use crate::address::Address;
@@ -97,6 +98,11 @@ section! {
         live [queue_wait_spans]: bool = "false";
         /// Emit `messaging.message.body.size`.
         live [body_size]: bool = "false";
+        /// Where bodies hold context: `json`, a JSON object whose member `_otel`, or another `field`,
+        /// is an object of headers; `kombu`, the JSON of Celery on brokers without headers. Looked
+        /// at where no header names a span, written to where client or broker take no headers. A
+        /// body of up to 64 KiB is held until it is whole.
+        live [envelope]: EnvelopeChoice = "\"none\"";
         /// How names of headers are written that were not there: `canonical` is `Traceparent`,
         /// for Go programs that look for that.
         live [header_case]: HeaderCase = "\"lower\"";
@@ -286,6 +292,7 @@ impl RouteOptions {
             queue_wait_spans: self.queue_wait_spans.unwrap_or(false),
             body_size: self.body_size.unwrap_or(false),
             old_names: env.semconv_dup,
+            envelope: self.envelope.clone().and_then(|choice| choice.0),
             attribute_value_length_max: env.limits.attribute_value_length.unwrap_or(0),
             attribute_count_max: env.limits.attributes,
             link_count_max: env.limits.links,

@@ -8,9 +8,10 @@
 //!                                    └─ CONNECT, INFO, SUB … ──▶ what is known of the session
 //! ```
 //!
-//! A control line and its header block are held until they are whole; payloads stream through. Two
-//! kinds of payload are read, and so held up to a small limit: what settles a delivery, and what
-//! answers a publish.
+//! A control line and its header block are held until they are whole; payloads stream through. Three
+//! kinds of payload are read, and so held up to a limit: what settles a delivery, what answers a
+//! publish or a question about a consumer, and a body whose route has an envelope, where no header
+//! makes that unnecessary ([`bodies`](super::bodies)).
 //!
 //! Nothing is read of a session behind a TLS handshake, or behind bytes that are not the protocol:
 //! then both directions go on as they come.
@@ -21,6 +22,7 @@ mod broker;
 mod client;
 mod consumers;
 mod limits;
+mod payload;
 mod policies;
 mod refusing;
 mod session_routes;
@@ -28,6 +30,7 @@ mod shared;
 mod splice;
 mod state;
 mod subscriptions;
+mod walk;
 
 use std::sync::Arc;
 
@@ -36,13 +39,22 @@ use tracing::warn;
 
 use super::{Fed, Relay, Side, Tools};
 use splice::Splicer;
-use state::{Call, State, Stop};
+use state::{Call, State};
+use walk::Stop;
 
 pub use shared::NatsShared;
 
 /// Buffer space that a direction keeps when it holds nothing. Heads are shorter; what is larger is
 /// what a read left behind.
 const HELD_BYTES_KEPT_MAX: usize = 1024;
+
+/// What has been read of one side and has not gone on.
+#[derive(Debug, Default)]
+struct Held {
+    bytes: Vec<u8>,
+    /// With fewer bytes than these there is nothing to be done.
+    needed: usize,
+}
 
 /// One session.
 #[derive(Debug)]
@@ -51,8 +63,8 @@ pub struct NatsRelay {
     client: ClientDecoder,
     broker: BrokerDecoder,
     state: State,
-    held_of_client: Vec<u8>,
-    held_of_broker: Vec<u8>,
+    held_of_client: Held,
+    held_of_broker: Held,
     /// Nothing is read any more.
     raw: bool,
 }
@@ -64,14 +76,14 @@ impl NatsRelay {
             client: ClientDecoder::new(shared.limits),
             broker: BrokerDecoder::new(shared.limits),
             state: State::new(&shared),
-            held_of_client: Vec::new(),
-            held_of_broker: Vec::new(),
+            held_of_client: Held::default(),
+            held_of_broker: Held::default(),
             raw: false,
             shared,
         }
     }
 
-    fn held(&mut self, of: Side) -> &mut Vec<u8> {
+    fn held(&mut self, of: Side) -> &mut Held {
         match of {
             Side::Client => &mut self.held_of_client,
             Side::Broker => &mut self.held_of_broker,
@@ -102,6 +114,7 @@ impl NatsRelay {
             }
         };
         self.state.forget_read();
+        self.held(from).needed = walk.needed;
         if let Some(stop) = walk.stop {
             self.go_raw(from, stop, call);
         }
@@ -143,35 +156,41 @@ impl Relay for NatsRelay {
         tools: &mut Tools,
         out: &mut Vec<u8>,
     ) -> Fed {
-        let mut held = std::mem::take(self.held(from));
-        if self.raw {
+        let raw = self.raw;
+        let Held { bytes: held, needed } = self.held(from);
+        if raw {
             if held.is_empty() {
                 return Fed::Unchanged;
             }
-            out.append(&mut held);
+            out.append(held);
             out.extend_from_slice(bytes);
             return Fed::Rewritten;
         }
+        if held.len() + bytes.len() < *needed {
+            held.extend_from_slice(bytes);
+            return Fed::Rewritten;
+        }
+        let mut held = std::mem::take(held);
         let shared = Arc::clone(&self.shared);
         self.state.routes.refresh(&shared);
         let mut call = Call { shared: &shared, tools, now };
         if held.is_empty() {
             let (done, fed) = self.relay(from, bytes, false, &mut call, out);
             held.extend_from_slice(&bytes[done..]);
-            *self.held(from) = held;
+            self.held(from).bytes = held;
             return fed;
         }
         held.extend_from_slice(bytes);
         let (done, fed) = self.relay(from, &held, true, &mut call, out);
         held.drain(..done);
         held.shrink_to(HELD_BYTES_KEPT_MAX);
-        *self.held(from) = held;
+        self.held(from).bytes = held;
         fed
     }
 
     fn end(&mut self, from: Side, _: u64, _: &mut Tools, out: &mut Vec<u8>) {
         // What was held is the beginning of something that never comes.
-        out.append(self.held(from));
+        out.append(&mut self.held(from).bytes);
     }
 
     fn close(&mut self, _: u64, tools: &mut Tools) {
@@ -190,6 +209,6 @@ impl Relay for NatsRelay {
             Side::Broker => (&self.held_of_broker, self.broker.payload_left()),
         };
         // Where frames end in a session that is not read, nobody knows.
-        self.raw || (held.is_empty() && payload_left.is_none())
+        self.raw || (held.bytes.is_empty() && payload_left.is_none())
     }
 }

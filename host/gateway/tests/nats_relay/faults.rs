@@ -29,7 +29,8 @@ pub(crate) fn faulty() -> Vec<u8> {
 }
 
 /// What the component does when a destination has this name.
-const FAULTS: [&str; 7] = ["trap", "stack", "loop", "memory", "verdicts", "edit", "run"];
+pub(crate) const FAULTS: [&str; 8] =
+    ["trap", "stack", "loop", "memory", "verdicts", "edit", "splice", "run"];
 
 #[test]
 fn a_component_that_fails_changes_nothing_and_settlements_stay_known() {

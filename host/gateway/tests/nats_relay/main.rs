@@ -3,6 +3,7 @@
 mod behaviour;
 mod capture;
 mod chaos;
+mod envelopes;
 mod faults;
 mod frames;
 mod harness;

@@ -8,20 +8,24 @@ use spanbridge::env;
 use spanbridge_gateway::config::Config;
 use spanbridge_gateway::routes::{Routes, RoutesChanged};
 
-use crate::harness::{Bed, CONSUMER, INFO, PRODUCER, SECOND, START, Session};
+use crate::harness::{Bed, CONSUMER, INFO, Options, PRODUCER, SECOND, START, Session};
 
 const LISTENER: &str = "[[listener]]\nlisten = \"nats://127.0.0.1:0\"\nbrokers = [\"nats://b\"]\n";
 
 /// A bed and the routes that its sessions have.
-struct Routed {
-    bed: Bed,
+pub(crate) struct Routed {
+    pub(crate) bed: Bed,
     routes: Routes,
     now: Instant,
 }
 
 impl Routed {
-    fn new(text: &str) -> Self {
-        let bed = Bed::new(7);
+    pub(crate) fn new(text: &str) -> Self {
+        Self::with(Options::default(), text)
+    }
+
+    pub(crate) fn with(options: Options, text: &str) -> Self {
+        let bed = Bed::with(7, options);
         let services = bed.services.clone();
         let routes =
             Routes::new(bed.runtime.clone(), env::Settings::default(), services, Arc::default());
@@ -39,7 +43,7 @@ impl Routed {
     }
 
     /// Names of the spans so far.
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         self.bed.spans().into_iter().map(|span| span.name).collect()
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::fields::Fields;
+use crate::fields::{Field, Fields};
 use crate::record::{Head, Message};
 use crate::route::OpenRoute;
 
@@ -20,7 +20,9 @@ impl SpanSink for Recorder {
 }
 
 fn slots() -> Vec<Slot> {
-    let fields = Arc::new(Fields::new([(0, "traceparent", false)]));
+    let name = "traceparent".into();
+    let field = Field { number: 0, name, family: false, spares_body: true };
+    let fields = Arc::new(Fields::new([field]));
     vec![Slot { version: 1, open: Some(OpenRoute { settings: Arc::default(), fields }) }]
 }
 

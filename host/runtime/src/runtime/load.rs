@@ -107,9 +107,8 @@ fn try_route(factory: &Factory, route: &OpenRoute) -> Result<(), Error> {
     let found = found.map_err(|refusal| {
         Error::component(format!("expected it to take the routes that are open, found: {refusal}"))
     })?;
-    let found = found.iter().map(|(number, name, family)| (*number, &name[..], *family));
     // Sessions have looked the numbers up, and batches that are under way hold them.
-    let (expected, found) = (spelled(&route.fields), spelled(&Fields::new(found)));
+    let (expected, found) = (spelled(&route.fields), spelled(&found));
     if expected == found {
         return Ok(());
     }

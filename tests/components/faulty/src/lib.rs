@@ -6,7 +6,8 @@
 //! ```text
 //! trap      traps                        verdicts  answers one verdict too few
 //! loop      never ends                   edit      answers a header value with a line's end
-//! memory    allocates without end        run       answers a span run that is none
+//! memory    allocates without end        splice    answers a splice past the end of any body
+//! run       answers a span run that is none
 //! stack     recurses without end         tail      answers bytes that belong to no message
 //! slow      works for a while            pointer   answers a list outside its memory
 //!                                        open      answers a span that stays open
@@ -107,6 +108,12 @@ fn answer<'a>(words: impl Iterator<Item = &'a [u8]>) -> Answer {
                 answer.bytes.extend_from_slice(value);
                 verdict.edits = 16 + value.len() as u32;
             }
+            b"splice" => {
+                // No value; sixteen megabytes into the body, a byte goes.
+                answer.bytes.extend_from_slice(&[2, 0, 0, 0, 0, 0, 0, 0]);
+                answer.bytes.extend_from_slice(&[0, 0, 0, 1, 1, 0, 0, 0]);
+                verdict.edits = 16;
+            }
             b"run" => {
                 answer.bytes.extend_from_slice(&[0x12, 0xff, 1, 2]);
                 answer.spans += 4;
@@ -135,7 +142,8 @@ fn part(arena: &[u8], at: u32, length: u32) -> &[u8] {
 
 impl Messaging for Faulty {
     fn fields(_: Route) -> Vec<Field> {
-        vec![Field { number: 0, name: "traceparent".to_string(), family: false }]
+        let name = "traceparent".to_string();
+        vec![Field { number: 0, name, family: false, spares_body: true }]
     }
 
     fn open(_: Route, settings: Settings) -> Result<(), String> {

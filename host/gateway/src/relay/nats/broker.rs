@@ -23,11 +23,14 @@ use spanbridge_wire::nats::{self, BrokerDecoder, BrokerFrame, ControlSubject, Er
 use super::awaited::Answer;
 use super::client::MESSAGE_ID;
 use super::limits::{ANSWER_BYTES_MAX, CONSUMER_ANSWER_BYTES_MAX};
+use super::payload::Payload;
 use super::splice::{Marked, Splicer};
-use super::state::{Block, Call, PAYLOAD_PASSES, State, Stop, Walk, add_headers, add_template};
+use super::state::{Block, Call, Seen, State, add_headers, add_template};
 use super::subscriptions::Audience;
+use super::walk::{Behind, PAYLOAD_PASSES, Stop, Walk};
 use crate::measure::Measured;
 use crate::relay::Tools;
+use crate::relay::bodies::{self, Wish};
 
 impl State {
     /// Reads what a broker sent, up to the last whole head.
@@ -72,18 +75,21 @@ impl State {
                 }
             };
             match payload {
-                Ok(Step::Frame { len, .. }) => at += head + len,
-                Ok(Step::Need) => {
-                    // It is read again from its start when it is whole.
+                Ok(Behind::Read(len)) => at += head + len,
+                Ok(Behind::Held(needed)) => {
                     *decoder = start;
-                    return Walk::until(at);
+                    return Walk::until_there_are(needed, at);
+                }
+                Ok(Behind::Waits) => {
+                    *decoder = start;
+                    return Walk::full(at);
                 }
                 Err(error) => return Walk::stopped(input, error),
             }
         }
     }
 
-    /// Answers how much of the payload was read. `Need`: it has to be read and is not whole.
+    /// Answers what becomes of the payload.
     fn read_delivery(
         &mut self,
         decoder: &mut BrokerDecoder,
@@ -91,92 +97,70 @@ impl State {
         at: usize,
         delivery: &nats::Delivery,
         call: &mut Call<'_>,
-    ) -> Result<Step<()>, Error> {
+    ) -> Result<Behind, Error> {
         let message = &delivery.message;
         let subject = message.subject.of(rest);
         let sid = delivery.sid.of(rest);
         let block = Block::of(message, rest);
         let reply = message.reply.map(|reply| reply.of(rest)).unwrap_or_default();
-        if let Some(ack) = AckSubject::parse(reply) {
-            self.subscriptions.deliver(sid);
-            self.mark_stream_delivery(rest, at, message, block, &ack, call);
-            self.subscriptions.delivered(sid);
-            return Ok(PAYLOAD_PASSES);
-        }
-        let (mut payload, mut is_message) = (PAYLOAD_PASSES, !block.has_status());
-        if self.awaited.contains(subject) {
-            let body = rest.get(message.head_len()..).unwrap_or_default();
-            let answer = match read_answer(decoder, body, message, block)? {
-                Step::Need => return Ok(Step::Need),
-                Step::Frame { frame, len } => {
-                    payload = Step::Frame { frame: (), len };
-                    frame
-                }
+        let ack = AckSubject::parse(reply);
+        let mut payload = Payload::new(decoder, message, rest);
+        // Before anything is remembered of the message: where it has to be held, it is read again.
+        let may_be_message = || !block.has_status() && ControlSubject::of(subject).is_none();
+        let mut seen = None;
+        if ack.is_some() || may_be_message() {
+            let choice = self.routes.choose(subject);
+            let body = match self.body_wish(choice, message, block, &call.tools.counters) {
+                Wish::Passes => &b""[..],
+                Wish::Waits => return Ok(Behind::Waits),
+                Wish::Read => match payload.whole()? {
+                    Some(body) => body,
+                    None => return Ok(Behind::held(message)),
+                },
             };
-            is_message = matches!(answer, Answer::Responder);
+            seen = Some(Seen { message, bytes: rest, at, block, choice, body });
+        }
+        if let (Some(ack), Some(seen)) = (&ack, &seen) {
+            self.subscriptions.deliver(sid);
+            self.mark_stream_delivery(seen, ack, call);
+            self.subscriptions.delivered(sid);
+            return Ok(payload.behind());
+        }
+        if self.awaited.contains(subject) {
+            let Some(answer) = read_answer(&mut payload, message, block)? else {
+                return Ok(Behind::held(message));
+            };
+            seen = seen.filter(|_| matches!(answer, Answer::Responder));
             let refusing = self.awaited.answer(subject, answer, call.now, &mut call.tools.settle);
             if let Some(destination) = refusing {
                 call.size_refused(destination);
             }
         }
         if self.asked.contains(subject) {
-            match self.read_description(decoder, rest, delivery, call)? {
-                Step::Need => return Ok(Step::Need),
-                read => payload = read,
-            }
-        }
-        if is_message && ControlSubject::of(subject).is_none() {
-            self.mark_core_delivery(rest, at, delivery, block, call);
-        } else {
-            self.subscriptions.deliver(sid);
-        }
-        self.subscriptions.delivered(sid);
-        Ok(payload)
-    }
-
-    /// The answer to a question about a consumer.
-    fn read_description(
-        &mut self,
-        decoder: &mut BrokerDecoder,
-        rest: &[u8],
-        delivery: &nats::Delivery,
-        call: &Call<'_>,
-    ) -> Result<Step<()>, Error> {
-        let message = &delivery.message;
-        let (mut read, mut description) = (PAYLOAD_PASSES, None);
-        if message.payload_len > CONSUMER_ANSWER_BYTES_MAX {
-            call.tools.counters.consumer_answers_unread.bytes.add(1);
-        } else if message.header_seen() {
-            let body = rest.get(message.head_len()..).unwrap_or_default();
-            let Step::Frame { frame: payload, len } = decoder.payload(body)? else {
-                return Ok(Step::Need);
+            let Some(description) = read_description(&mut payload, message, call)? else {
+                return Ok(Behind::held(message));
             };
-            read = Step::Frame { frame: (), len };
-            description = Some(payload.of(body));
-        }
-        self.asked.answered(message.subject.of(rest));
-        if let Some(description) = description {
+            self.asked.answered(subject);
             self.learn(description, call);
         }
-        Ok(read)
+        match &seen {
+            Some(seen) => self.mark_core_delivery(seen, sid, call),
+            None => {
+                self.subscriptions.deliver(sid);
+            }
+        }
+        self.subscriptions.delivered(sid);
+        Ok(payload.behind())
     }
 
     /// A message of a stream: its span stays open, if it is to be settled.
-    fn mark_stream_delivery(
-        &mut self,
-        rest: &[u8],
-        at: usize,
-        message: &Message,
-        block: Block<'_>,
-        ack: &AckSubject<'_>,
-        call: &mut Call<'_>,
-    ) {
+    fn mark_stream_delivery(&mut self, seen: &Seen<'_>, ack: &AckSubject<'_>, call: &mut Call<'_>) {
+        let &Seen { message, bytes, at, block, choice, body } = seen;
         let mut range = self.push_key(ack);
         let key = &self.keys[range.clone()];
         let (name, policies) = (Self::consumer_of(key), &call.shared.policies);
         let consumer = self.consumers.deliver(name, call.now, policies);
-        let subject = message.subject.of(rest);
-        let choice = self.routes.choose(subject);
+        let subject = message.subject.of(bytes);
         let traced = self.routes.get(choice);
         let Tools { deliver, settle, open_spans, counters, template, .. } = &mut *call.tools;
         let template = traced.template(subject, template);
@@ -210,7 +194,7 @@ impl State {
             resource: traced.consumer.unwrap_or(self.resource),
             destination: subject,
             id: headers.and_then(|headers| headers.find(MESSAGE_ID)).unwrap_or_default(),
-            body: b"",
+            body,
             body_size: message.payload_len.into(),
             attempt: u32::try_from(ack.delivered).unwrap_or(u32::MAX),
             // Without this one.
@@ -228,27 +212,22 @@ impl State {
             parts.int_attribute(Attribute::NatsSequence, sequence);
         }
         let (index, is_first) = (parts.index(), ack.delivered <= 1);
-        let message = *message;
-        self.marked.push(Marked { at, message, index, choice, key: range, measures, is_first });
+        drop(parts);
+        self.bodies.hand_in(body);
+        let (message, key, has_body) = (*message, range, !body.is_empty());
+        let marked = Marked { at, message, has_body, index, choice, key, measures, is_first };
+        self.marked.push(marked);
     }
 
     /// A message that nobody settles: its span has no length.
-    fn mark_core_delivery(
-        &mut self,
-        rest: &[u8],
-        at: usize,
-        delivery: &nats::Delivery,
-        block: Block<'_>,
-        call: &mut Call<'_>,
-    ) {
+    fn mark_core_delivery(&mut self, seen: &Seen<'_>, sid: &[u8], call: &mut Call<'_>) {
+        let &Seen { message, bytes, at, block, choice, body } = seen;
         let bits = self.header_bits() | MessageBits::UNSEEN;
-        let audience = self.subscriptions.deliver(delivery.sid.of(rest));
+        let audience = self.subscriptions.deliver(sid);
         if matches!(block, Block::Unreadable) {
             return call.tools.counters.messages_unreadable.add(1);
         }
-        let message = &delivery.message;
-        let subject = message.subject.of(rest);
-        let choice = self.routes.choose(subject);
+        let subject = message.subject.of(bytes);
         let traced = self.routes.get(choice);
         let Some(route) = traced.route else { return };
         let headers = block.headers();
@@ -261,7 +240,7 @@ impl State {
             resource: traced.consumer.unwrap_or(self.resource),
             destination: subject,
             id: headers.and_then(|headers| headers.find(MESSAGE_ID)).unwrap_or_default(),
-            body: b"",
+            body,
             body_size: message.payload_len.into(),
             attempt: 0,
             prefetched: 0,
@@ -276,8 +255,11 @@ impl State {
             parts.text_attribute(Attribute::ConsumerGroup, group);
         }
         let (index, measures) = (parts.index(), traced.measures(template));
-        let (message, key, is_first) = (*message, 0..0, true);
-        self.marked.push(Marked { at, message, index, choice, key, measures, is_first });
+        drop(parts);
+        self.bodies.hand_in(body);
+        let (message, key, has_body, is_first) = (*message, 0..0, !body.is_empty(), true);
+        let marked = Marked { at, message, has_body, index, choice, key, measures, is_first };
+        self.marked.push(marked);
     }
 
     /// Asks the component about the deliveries of a read, and changes them.
@@ -301,6 +283,9 @@ impl State {
                 {
                     measures.waited(&wait);
                 }
+            }
+            if marked.has_body {
+                bodies::count_unusable(&answer.verdict(marked.index), counters);
             }
             // A client sets no limit to what it takes.
             let names = &self.routes.get(marked.choice).names;
@@ -331,21 +316,36 @@ fn wait(verdict: &Verdict, now: u64) -> Option<Measured> {
     known.then(|| Measured { duration: now.saturating_sub(verdict.published), span, now })
 }
 
-/// Reads what came on a subject that a publish waits on. `Need`: it is not whole.
+/// Reads what came on a subject that a publish waits on. `None`: it is not whole.
 fn read_answer<'a>(
-    decoder: &mut BrokerDecoder,
-    body: &'a [u8],
+    payload: &mut Payload<'_, 'a>,
     message: &Message,
     block: Block<'a>,
-) -> Result<Step<Answer<'a>>, Error> {
+) -> Result<Option<Answer<'a>>, Error> {
     if let Some(status) = block.headers().and_then(|headers| headers.status()) {
-        return Ok(PAYLOAD_PASSES.map(|()| Answer::Status(status)));
+        return Ok(Some(Answer::Status(status)));
     }
     let may_be_stream = (1..=ANSWER_BYTES_MAX).contains(&message.payload_len);
     if !may_be_stream || !message.header_seen() {
-        return Ok(PAYLOAD_PASSES.map(|()| Answer::Responder));
+        return Ok(Some(Answer::Responder));
     }
-    Ok(decoder.payload(body)?.map(|payload| {
-        PublishAnswer::parse(payload.of(body)).map_or(Answer::Responder, Answer::Stream)
-    }))
+    let answer = |payload| PublishAnswer::parse(payload).map_or(Answer::Responder, Answer::Stream);
+    Ok(payload.whole()?.map(answer))
+}
+
+/// Reads the answer to a question about a consumer; one that cannot be read is empty. `None`: it is
+/// not whole.
+fn read_description<'a>(
+    payload: &mut Payload<'_, 'a>,
+    message: &Message,
+    call: &Call<'_>,
+) -> Result<Option<&'a [u8]>, Error> {
+    if message.payload_len > CONSUMER_ANSWER_BYTES_MAX {
+        call.tools.counters.consumer_answers_unread.bytes.add(1);
+        return Ok(Some(b""));
+    }
+    if !message.header_seen() {
+        return Ok(Some(b""));
+    }
+    payload.whole()
 }

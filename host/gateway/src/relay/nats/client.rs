@@ -8,10 +8,11 @@
 //! | `$JS.API.CONSUMER.CREATE.>`, `.INFO.>` | its answer is read: what the consumer acknowledges |
 //! | others of JetStream and the system, `_INBOX.>` | nothing |
 //!
-//! A payload is read where it settles a delivery, and streams through everywhere else.
+//! A payload is read where it settles a delivery, and where its route has an envelope and no header
+//! names a span; it streams through everywhere else.
 
 use spanbridge::metrics::Counters;
-use spanbridge::{Publish, SpanContext, Verdict};
+use spanbridge::{Publish, SpanContext, Verdict, VerdictBits};
 use spanbridge_wire::Step;
 use spanbridge_wire::nats::jetstream::{ConsumerRequest, PullSubject};
 use spanbridge_wire::nats::{ClientDecoder, ClientFrame, ControlSubject, Error, Message};
@@ -21,8 +22,10 @@ use super::awaited::Waiting;
 use super::limits::ACK_BYTES_MAX;
 use super::shared::NatsShared;
 use super::splice::{Marked, Skipped, Splicer};
-use super::state::{Block, Call, PAYLOAD_PASSES, State, Walk, add_headers, add_template};
+use super::state::{Block, Call, Seen, State, add_headers, add_template};
+use super::walk::{Behind, PAYLOAD_PASSES, Walk};
 use crate::relay::Tools;
+use crate::relay::bodies::{self, Wish};
 
 /// The header by which a stream knows a message again.
 pub(super) const MESSAGE_ID: &[u8] = b"Nats-Msg-Id";
@@ -58,11 +61,14 @@ impl State {
                 }
             };
             match payload {
-                Ok(Step::Frame { len, .. }) => at += head + len,
-                Ok(Step::Need) => {
-                    // It is read again from its start when it is whole.
+                Ok(Behind::Read(len)) => at += head + len,
+                Ok(Behind::Held(needed)) => {
                     *decoder = start;
-                    return Walk::until(at);
+                    return Walk::until_there_are(needed, at);
+                }
+                Ok(Behind::Waits) => {
+                    *decoder = start;
+                    return Walk::full(at);
                 }
                 Err(error) => return Walk::stopped(input, error),
             }
@@ -87,7 +93,7 @@ impl State {
         }
     }
 
-    /// Answers how much of the payload was read. `Need`: it has to be read and is not whole.
+    /// Answers what becomes of the payload.
     fn read_publish(
         &mut self,
         decoder: &mut ClientDecoder,
@@ -95,21 +101,21 @@ impl State {
         at: usize,
         message: &Message,
         call: &mut Call<'_>,
-    ) -> Result<Step<()>, Error> {
+    ) -> Result<Behind, Error> {
         let subject = message.subject.of(rest);
         match ControlSubject::of(subject) {
-            None => self.mark_publish(rest, at, message, call),
+            None => return self.read_message(decoder, rest, at, message, call),
             Some(ControlSubject::JetStreamAck) => {
                 if message.payload_len > ACK_BYTES_MAX || !message.header_seen() {
                     call.tools.counters.settle_unmatched.add(1);
                     return Ok(PAYLOAD_PASSES);
                 }
                 let body = rest.get(message.head_len()..).unwrap_or_default();
-                let step = decoder.payload(body)?;
-                if let Step::Frame { frame: payload, .. } = step {
-                    self.acknowledge(subject, payload.of(body), call);
-                }
-                return Ok(step.map(drop));
+                let Step::Frame { frame: payload, len } = decoder.payload(body)? else {
+                    return Ok(Behind::held(message));
+                };
+                self.acknowledge(subject, payload.of(body), call);
+                return Ok(Behind::Read(len));
             }
             Some(ControlSubject::JetStreamApi) => {
                 if let Some(pull) = PullSubject::parse(subject) {
@@ -124,18 +130,46 @@ impl State {
         Ok(PAYLOAD_PASSES)
     }
 
-    fn mark_publish(&mut self, rest: &[u8], at: usize, message: &Message, call: &mut Call<'_>) {
+    /// A message for consumers.
+    fn read_message(
+        &mut self,
+        decoder: &mut ClientDecoder,
+        rest: &[u8],
+        at: usize,
+        message: &Message,
+        call: &mut Call<'_>,
+    ) -> Result<Behind, Error> {
         let block = Block::of(message, rest);
         if matches!(block, Block::Unreadable) {
-            return call.tools.counters.messages_unreadable.add(1);
+            call.tools.counters.messages_unreadable.add(1);
+            return Ok(PAYLOAD_PASSES);
         }
         if block.has_status() {
-            return;
+            return Ok(PAYLOAD_PASSES);
         }
-        let subject = message.subject.of(rest);
-        let choice = self.routes.choose(subject);
+        let choice = self.routes.choose(message.subject.of(rest));
+        let mut seen = Seen { message, bytes: rest, at, block, choice, body: b"" };
+        let mut behind = PAYLOAD_PASSES;
+        match self.body_wish(choice, message, block, &call.tools.counters) {
+            Wish::Passes => {}
+            Wish::Waits => return Ok(Behind::Waits),
+            Wish::Read => {
+                let payload = rest.get(message.head_len()..).unwrap_or_default();
+                let Step::Frame { frame: body, len } = decoder.payload(payload)? else {
+                    return Ok(Behind::held(message));
+                };
+                (seen.body, behind) = (body.of(payload), Behind::Read(len));
+            }
+        }
+        self.mark_publish(&seen, call);
+        Ok(behind)
+    }
+
+    fn mark_publish(&mut self, seen: &Seen<'_>, call: &mut Call<'_>) {
+        let &Seen { message, bytes, at, block, choice, body } = seen;
         let traced = self.routes.get(choice);
         let Some(route) = traced.route else { return };
+        let subject = message.subject.of(bytes);
         let headers = block.headers();
         // Whoever names a subject for the answer is told by it how the publish ended.
         let end = if message.reply.is_some() { 0 } else { call.now };
@@ -147,7 +181,7 @@ impl State {
             resource: traced.producer.unwrap_or(self.resource),
             destination: subject,
             id: headers.and_then(|headers| headers.find(MESSAGE_ID)).unwrap_or_default(),
-            body: b"",
+            body,
             body_size: message.payload_len.into(),
             start: call.now,
             end,
@@ -156,8 +190,17 @@ impl State {
         add_headers(&mut parts, headers, &traced.fields);
         add_template(&mut parts, template);
         let (index, measures) = (parts.index(), traced.measures(template));
-        let (message, key, is_first) = (*message, 0..0, true);
-        self.marked.push(Marked { at, message, index, choice, key, measures, is_first });
+        self.bodies.hand_in(body);
+        self.marked.push(Marked {
+            at,
+            message: *message,
+            has_body: !body.is_empty(),
+            index,
+            choice,
+            key: 0..0,
+            measures,
+            is_first: true,
+        });
     }
 
     /// Asks the component about the publishes of a read, and changes them.
@@ -168,14 +211,20 @@ impl State {
         let now = call.now;
         let Tools { tracer, publish, settle, counters, .. } = &mut *call.tools;
         counters.messages_seen.published.add(self.marked.len() as u64);
-        if !self.has_headers() {
-            counters.injections_skipped.no_headers.add(self.marked.len() as u64);
-        }
+        let takes_headers = self.has_headers();
         let refusing = &call.shared.refusing;
         let answer = tracer.publish(publish);
         for marked in &self.marked {
             let (edits, bytes) = (answer.edits(marked.index), splicer.bytes_of(marked));
             let subject = marked.message.subject.of(bytes);
+            let verdict = answer.verdict(marked.index);
+            if marked.has_body {
+                bodies::count_unusable(&verdict, counters);
+            }
+            let has_own = marked.has_body && verdict.bits.contains(VerdictBits::FOUND);
+            if !takes_headers && edits.is_empty() && !has_own {
+                counters.injections_skipped.no_headers.add(1);
+            }
             let (names, limits) = (&self.routes.get(marked.choice).names, &call.shared.limits);
             let edited = if !edits.is_empty() && refusing.contains(subject, now) {
                 Err(Skipped::SizeRefused)
@@ -185,7 +234,6 @@ impl State {
             let injected = match edited {
                 Ok(size) => size.map(|size| (size, refusing.destination(subject))),
                 Err(skipped) => {
-                    let verdict = answer.verdict(marked.index);
                     goes_on_without(skipped, &verdict, now, call.shared, counters);
                     None
                 }

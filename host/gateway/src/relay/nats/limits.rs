@@ -1,7 +1,8 @@
 //! Every bound of a NATS session, with its reason.
 //!
-//! What a session can make us hold, at worst: 64 KiB and a control line a direction, 4 MiB of open
-//! publishes, 4 MiB of subscriptions.
+//! What a session can make us hold, at worst: 64 KiB and a control line a direction, 64 KiB more
+//! where a route has an envelope ([`BODY_BYTES_MAX`](crate::relay::bodies::BODY_BYTES_MAX)), 4 MiB
+//! of open publishes, 4 MiB of subscriptions.
 
 /// Longest acknowledgement that is read, in bytes: it is held until it is whole.
 ///

@@ -39,7 +39,8 @@ pub struct NatsShared {
 }
 
 impl NatsShared {
-    /// Prepares an open route of the runtime for sessions, all of whose messages are of it.
+    /// Prepares an open route of the runtime, without envelope, for sessions all of whose messages
+    /// are of it.
     pub fn new(
         runtime: &Runtime,
         route: Route,
@@ -53,6 +54,7 @@ impl NatsShared {
             fields,
             producer: None,
             consumer: None,
+            has_envelope: false,
             scrub: Scrub::empty(),
             measures: None,
         };

@@ -6,7 +6,8 @@
 //!          └─ copied ─┘       └─ rewritten ─┘└─ copied ─────────────┘
 //! ```
 //!
-//! A message that cannot be rewritten safely stays as it is.
+//! Where the component has seen a body, it may be spliced as well. A message that cannot be rewritten
+//! safely stays as it is.
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use spanbridge_wire::nats::{HeaderEdit, Message, Refusal, Rewrite};
 
 use crate::header_names::HeaderNames;
 use crate::measure::Measures;
+use crate::relay::bodies::BodyEdits;
 use crate::routing::Choice;
 
 /// Edits for which there is room without allocating: those of three formats at once.
@@ -27,6 +29,8 @@ pub(super) struct Marked {
     /// Where it begins in the input.
     pub(super) at: usize,
     pub(super) message: Message,
+    /// Its payload is whole, and the component has seen it.
+    pub(super) has_body: bool,
     /// Its number in the batch.
     pub(super) index: usize,
     /// Its route.
@@ -75,7 +79,8 @@ impl<'a> Splicer<'a> {
         self.changed
     }
 
-    /// Changes the head of a message. Messages come in the order of the input.
+    /// Changes a message: its head, and its body if that was handed in. Messages come in the order
+    /// of the input.
     ///
     /// `size_max` is what the receiver takes, header block and payload together. Answers the size
     /// of a message that was changed; `None`: there was nothing to change.
@@ -92,9 +97,14 @@ impl<'a> Splicer<'a> {
         }
         let bytes = self.bytes_of(marked);
         let message = &marked.message;
+        let body = marked.has_body.then(|| BodyEdits::of(edits.clone())).flatten();
+        let payload_len = match &body {
+            Some(body) => body.len_after(message.payload_len).ok_or(Skipped::Refused)?,
+            None => message.payload_len,
+        };
         with_header_edits(edits, names, |edits| {
-            let rewrite = plan(bytes, message, edits, limits)?;
-            if rewrite.is_unchanged() {
+            let rewrite = plan(bytes, message, edits, payload_len, limits)?;
+            if rewrite.is_unchanged() && body.is_none() {
                 return Ok(None);
             }
             if u64::from(rewrite.size()) > size_max {
@@ -102,7 +112,12 @@ impl<'a> Splicer<'a> {
             }
             self.out.extend_from_slice(&self.input[self.copied..marked.at]);
             rewrite.write(self.out);
-            self.copied = marked.at + message.head_len();
+            let (head, end) = (message.head_len(), body_end(message));
+            self.copied = marked.at + head;
+            if let Some(body) = &body {
+                body.write(bytes.get(head..end).unwrap_or_default(), self.out);
+                self.copied = marked.at + end;
+            }
             self.changed = true;
             Ok(Some(rewrite.size()))
         })
@@ -122,21 +137,25 @@ impl<'a> Splicer<'a> {
     }
 }
 
+/// Where a message's payload ends, its head included.
+fn body_end(message: &Message) -> usize {
+    message.head_len() + message.payload_len as usize
+}
+
 fn plan<'a>(
     bytes: &'a [u8],
     message: &'a Message,
     edits: &'a [HeaderEdit<'a>],
+    payload_len: u32,
     limits: &NatsLimits,
 ) -> Result<Rewrite<'a>, Skipped> {
-    Rewrite::plan(bytes, message, edits, message.payload_len, limits).map_err(|why| match why {
+    Rewrite::plan(bytes, message, edits, payload_len, limits).map_err(|why| match why {
         Refusal::MessageLimit => Skipped::TooLarge,
         _ => Skipped::Refused,
     })
 }
 
-/// Spells the component's edits of headers as those of the protocol.
-///
-/// Edits of a body are not looked at: no body was handed in.
+/// Spells the component's edits of headers as those of the protocol. Those of a body are passed over.
 fn with_header_edits<T>(
     edits: Edits<'_>,
     names: &HeaderNames,

@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
+use spanbridge::metrics::Counters;
 use spanbridge::resource::ResourceId;
 use spanbridge::{Attribute, Fields, MessageBits, Outcome, Parts, Settlement};
-use spanbridge_wire::Step;
 use spanbridge_wire::json::Value;
 use spanbridge_wire::nats::jetstream::{
     Ack, AckPolicy, AckSubject, ConsumerAnswer, ConsumerRequest, PullSubject,
 };
-use spanbridge_wire::nats::{Connect, Error, Headers, Info, Message};
+use spanbridge_wire::nats::{Connect, Headers, Info, Message};
 use tracing::warn;
 
 use super::asked::{self, Asked};
@@ -22,6 +22,8 @@ use super::shared::NatsShared;
 use super::splice::Marked;
 use super::subscriptions::Subscriptions;
 use crate::relay::Tools;
+use crate::relay::bodies::{Bodies, Wish};
+use crate::routing::Choice;
 
 /// What INFO says of the addresses of a cluster in place of them.
 const NO_ADDRESSES: &[u8] = b"[]";
@@ -50,56 +52,18 @@ impl Call<'_> {
     }
 }
 
-/// How far one read was understood.
+/// A message that was read, as far as both directions read it alike.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Walk {
-    /// So many bytes go on now; the rest is held.
-    pub(super) done: usize,
-    /// The rest is held until what goes on has been written: there are more messages than one call
-    /// of the component takes.
-    pub(super) full: bool,
-    /// From there on, nothing of the session is read any more.
-    pub(super) stop: Option<Stop>,
-}
-
-/// Why a session is not read any more.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Stop {
-    /// A TLS handshake follows.
-    Tls,
-    /// The bytes are not the protocol.
-    Protocol(Error),
-}
-
-impl Walk {
-    /// The rest is held until more of it comes.
-    pub(super) const fn until(done: usize) -> Self {
-        Self { done, full: false, stop: None }
-    }
-
-    /// The rest is held until this much has been written.
-    pub(super) const fn full(done: usize) -> Self {
-        Self { done, full: true, stop: None }
-    }
-
-    /// Everything goes on, and nothing is read any more.
-    pub(super) fn stopped(input: &[u8], stop: impl Into<Stop>) -> Self {
-        Self { done: input.len(), full: false, stop: Some(stop.into()) }
-    }
-}
-
-/// What was read of a payload behind a head: nothing, because it streams through.
-pub(super) const PAYLOAD_PASSES: Step<()> = Step::Frame { frame: (), len: 0 };
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        /// The first byte of a TLS record that carries a handshake: RFC 8446, section 5.1.
-        const HANDSHAKE: u8 = 0x16;
-        match error {
-            Error::Operation { found: HANDSHAKE } => Self::Tls,
-            error => Self::Protocol(error),
-        }
-    }
+pub(super) struct Seen<'a> {
+    pub(super) message: &'a Message,
+    /// The bytes from its control line on.
+    pub(super) bytes: &'a [u8],
+    /// Where they begin in the input.
+    pub(super) at: usize,
+    pub(super) block: Block<'a>,
+    pub(super) choice: Choice,
+    /// What the component is to see of its payload: all of it, or nothing.
+    pub(super) body: &'a [u8],
 }
 
 /// A message's header block.
@@ -160,6 +124,8 @@ pub(super) struct State {
     pub(super) said: Vec<(Range<usize>, &'static [u8])>,
     /// The traced messages of this read.
     pub(super) marked: Vec<Marked>,
+    /// What of bodies was handed in with them.
+    pub(super) bodies: Bodies,
     /// The keys of its deliveries.
     pub(super) keys: Vec<u8>,
 }
@@ -180,6 +146,7 @@ impl State {
             largest: None,
             said: Vec::new(),
             marked: Vec::new(),
+            bodies: Bodies::default(),
             keys: Vec::new(),
         }
     }
@@ -243,6 +210,27 @@ impl State {
 
     pub(super) fn header_bits(&self) -> MessageBits {
         if self.has_headers() { MessageBits::empty() } else { MessageBits::NO_HEADERS }
+    }
+
+    /// Decides about a message's body: it is read where its route has an envelope and no header
+    /// says that the component can do without.
+    pub(super) fn body_wish(
+        &self,
+        choice: Choice,
+        message: &Message,
+        block: Block<'_>,
+        counters: &Counters,
+    ) -> Wish {
+        let traced = self.routes.get(choice);
+        if !traced.has_envelope || matches!(block, Block::Unreadable) {
+            return Wish::Passes;
+        }
+        let spares = |name| traced.fields.find(name).is_some_and(|field| field.spares_body);
+        let mut headers = block.headers().into_iter().flatten();
+        if self.has_headers() && headers.any(|header| spares(header.name)) {
+            return Wish::Passes;
+        }
+        self.bodies.wish(message.payload_len as usize, counters)
     }
 
     /// Appends the key of a delivery to the keys and answers where it is.
@@ -357,6 +345,7 @@ impl State {
         self.said = Vec::new();
         self.marked.clear();
         self.marked.shrink_to(MARKED_KEPT_MAX);
+        self.bodies.clear();
         self.keys.clear();
         self.keys.shrink_to(KEY_BYTES_KEPT_MAX);
     }
