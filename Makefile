@@ -45,7 +45,7 @@ soak: ## looks for lost bytes and spans and for growing memory, twice for TIME s
 
 client-suite: ## runs nats-py's own tests against a server and through a gateway, and compares
 	tests/tools/install.sh linker wasm python
-	cargo build -p spanbridge-gateway --bin spanbridge
+	cargo build --workspace --bins --tests
 	tests/tools/nats-py-suite.sh
 
 bench-gateway: ## measures the gateway beside HAProxy, six minutes on a quiet machine; ARGS=--quick

@@ -5,6 +5,7 @@ mod cluster;
 mod consumers;
 mod core;
 mod edges;
+mod envelopes;
 mod events;
 mod jetstream;
 

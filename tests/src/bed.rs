@@ -1,5 +1,7 @@
 //! What most tests need: a broker, a gateway in front of it, and the spans it exports.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use crate::gateway::{Exit, Gateway, Settings};
@@ -43,6 +45,19 @@ impl Bed {
         };
         let tap = receiver.tap();
         let settings = change(Settings::to(&server.url()).variables(tap.grpc()));
+        Ok(Some(Self { gateway: settings.start()?, server, tap }))
+    }
+
+    /// Starts all three, the gateway with a configuration file in that folder, whose listener has
+    /// these lines.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_listener(flavour: Flavour, folder: &Path, lines: &str) -> Result<Option<Self>> {
+        let Some(receiver) = Receiver::shared()? else { return Ok(None) };
+        let Some(server) = NatsServer::start(flavour)? else { return Ok(None) };
+        let tap = receiver.tap();
+        let settings = Settings::listener(folder, &server.url(), lines)?.variables(tap.grpc());
         Ok(Some(Self { gateway: settings.start()?, server, tap }))
     }
 

@@ -11,6 +11,6 @@ export SPANBRIDGE_SIMULATION_SECONDS=$1 SPANBRIDGE_SOAK_SECONDS=$1
 # A soak that was skipped has shown nothing.
 export CI=true
 stage 'build' cargo build --workspace --bins --tests
-stage 'simulation' cargo test -p spanbridge-gateway --test nats_relay -- \
+stage 'simulation' cargo test --workspace --test nats_relay -- \
   --ignored --nocapture random_seeds
-stage 'soak' cargo test -p spanbridge-tests --test it -- --nocapture soak::
+stage 'soak' cargo test --workspace --test it -- --nocapture soak::

@@ -85,8 +85,9 @@ impl Listener {
         mut stop: watch::Receiver<bool>,
     ) {
         let mut peer = canonical(peer);
+        // On the heap, where it ends: what handshakes need would else be part of every session.
         let opened = tokio::select! {
-            opened = self.open(client, &mut peer, &bench) => opened,
+            opened = Box::pin(self.open(client, &mut peer, &bench)) => opened,
             _ = stop.wait_for(|stop| *stop) => Err(Close { by: By::Here, cause: Cause::Drained }),
         };
         let close = match opened {

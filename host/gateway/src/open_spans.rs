@@ -19,19 +19,21 @@
 //! is not work.
 
 mod aged;
+mod unsettled;
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use spanbridge::metrics::Counters;
 use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement, SpanContext};
 
-use crate::measure::{Measured, Measures, exemplar_of};
 use crate::relay::Tools;
 
 pub(crate) use aged::{Aged, Weigh};
+use unsettled::Work;
+pub use unsettled::{Starting, Unsettled};
 
 /// Shards of the table. Sixteen threads that work at once wait for each other in one of four
 /// operations at worst; more shards only make sweeping longer.
@@ -72,59 +74,18 @@ struct Attempt {
     unsettled: Option<Work>,
 }
 
-/// Work that is going on, whether it has a span or not.
-#[derive(Debug)]
-struct Work {
-    one: UnsettledOne,
-    /// Nanoseconds since the Unix epoch.
-    start: u64,
-    /// Other messages of the consumer were unsettled when it began.
-    prefetched: bool,
-    /// `None`: nobody measures.
-    measures: Option<Arc<Measures>>,
-}
-
-impl Work {
-    /// It is over.
-    fn end(self, span: Option<&OpenSpan>, outcome: Outcome, now: u64) {
-        let Self { one, start, prefetched, measures } = self;
-        drop(one);
-        let Some(measures) = measures else { return };
-        let duration = now.saturating_sub(start);
-        let measured = Measured { duration, span: exemplar_of(span), now };
-        measures.processed(outcome, prefetched, &measured);
-    }
+/// What is known of a delivery when it begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Begun {
+    /// The span of the attempt before this one, all zero if it is not known.
+    pub previous: SpanContext,
+    /// When the work begins will be an estimate: the client is busy with others.
+    pub estimated: bool,
 }
 
 impl Weigh for Attempt {
     fn bytes(&self) -> usize {
         size_of::<Self>() + self.span.as_ref().map_or(0, |span| span.beginning.len())
-    }
-}
-
-/// The deliveries to one consumer on one session that are unsettled.
-#[derive(Clone, Debug, Default)]
-pub struct Unsettled(Arc<AtomicU32>);
-
-/// One of them, until it is dropped.
-#[derive(Debug)]
-struct UnsettledOne(Unsettled);
-
-impl Unsettled {
-    /// How many there are.
-    pub fn count(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn one(&self) -> UnsettledOne {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        UnsettledOne(self.clone())
-    }
-}
-
-impl Drop for UnsettledOne {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -169,43 +130,31 @@ impl OpenSpans {
         self.len() == 0
     }
 
-    /// A message is being delivered. Answers the span of the attempt before this one, all zero if
-    /// it is not known.
+    /// A message is being delivered.
     ///
     /// An earlier attempt that nobody settled ends here, as `expired`: the broker would not deliver
     /// again if its time for the work had not passed. Ended spans go into `settle`.
-    pub fn begin(
-        &self,
-        key: &[u8],
-        unsettled: &Unsettled,
-        measures: Option<&Arc<Measures>>,
-        now: u64,
-        settle: &mut SettleBatch,
-    ) -> SpanContext {
+    pub fn begin(&self, key: &[u8], starting: &Starting<'_>, settle: &mut SettleBatch) -> Begun {
         let shard = self.shard_of(key);
-        let previous = self.change(shard, |shard| {
-            let prefetched = unsettled.count() > 0;
-            let (one, measures) = (unsettled.one(), measures.cloned());
-            let mut work = Some(Work { one, start: now, prefetched, measures });
+        let now = starting.now;
+        let begun = self.change(shard, |shard| {
+            let work = Work::new(starting);
+            let estimated = work.is_estimated();
+            let mut work = Some(work);
             let again = shard.update(key, |attempt| {
                 let former = std::mem::replace(&mut attempt.unsettled, work.take());
                 (former, attempt.span.take(), attempt.last)
             });
             let Some((former_work, former, last)) = again else {
                 shard.insert(key, Attempt { unsettled: work, ..Attempt::default() }, now);
-                return SpanContext::default();
+                return Begun { previous: SpanContext::default(), estimated };
             };
             shard.touch(key, now);
-            if let Some(work) = former_work {
-                work.end(former.as_ref(), Outcome::Expired, now);
-            }
-            if let Some(former) = former {
-                settle.add(&former, &Settlement::new(Outcome::Expired, now));
-            }
-            last
+            end_work(former_work, former, &Settlement::new(Outcome::Expired, now), settle);
+            Begun { previous: last, estimated }
         });
         self.evict(shard, settle);
-        previous
+        begun
     }
 
     /// The component gave the delivery a span. It ends at once if the delivery was evicted
@@ -271,10 +220,7 @@ impl OpenSpans {
         });
         let Some((mut work, span)) = settled else { return false };
         work.prefetched |= with_others;
-        work.end(span.as_ref(), end.outcome, end.end);
-        if let Some(span) = span {
-            settle.add(&span, end);
-        }
+        end_work(Some(work), span, end, settle);
         true
     }
 
@@ -370,6 +316,19 @@ impl OpenSpans {
         difference(&self.count, count, shard.len());
         difference(&self.bytes, bytes, shard.bytes());
         answer
+    }
+}
+
+/// Work is over, and its span if it has one.
+fn end_work(
+    work: Option<Work>,
+    span: Option<OpenSpan>,
+    end: &Settlement<'_>,
+    settle: &mut SettleBatch,
+) {
+    let start = work.map_or(0, |work| work.end(span.as_ref(), end.outcome, end.end));
+    if let Some(span) = span {
+        settle.add(&span, &Settlement { start, ..*end });
     }
 }
 

@@ -164,6 +164,7 @@ impl Routes {
             consumer: named(&options.consumer_service),
             has_envelope,
             scrub: options.scrub(),
+            concurrency: options.concurrency(),
             measures,
         })
     }

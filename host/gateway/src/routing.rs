@@ -8,6 +8,7 @@
 //! A table belongs to one listener and never changes; a reload makes another one. Choosing
 //! allocates nothing.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use spanbridge::resource::ResourceId;
@@ -38,6 +39,8 @@ pub struct Traced {
     pub has_envelope: bool,
     /// Which tokens of a destination are ids.
     pub scrub: Scrub,
+    /// How many messages a consumer works on at once. `None`: that is not known.
+    pub concurrency: Option<NonZeroU32>,
     /// What its messages did. `None`: nobody measures, and nobody does where nothing is traced.
     pub measures: Option<Arc<RouteMeasures>>,
 }
@@ -141,6 +144,7 @@ mod tests {
             consumer: None,
             has_envelope: false,
             scrub: Scrub::empty(),
+            concurrency: None,
             measures: None,
         }
     }

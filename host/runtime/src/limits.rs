@@ -29,9 +29,10 @@ pub struct Limits {
     pub settlements_max: usize,
     /// Arena bytes of ended spans of one batch; what is added past it is lost and counted.
     pub settlement_bytes_max: usize,
-    /// Processor time of the calls for one batch, and of each call that ends spans. A call is cut
-    /// off at the first tick of 500 µs after that; what the operating system takes away meanwhile
-    /// is not counted.
+    /// Processor time of the calls for one batch, and of each call that ends spans, counted from
+    /// when a call is first seen to take long, which is 1.25 ms after its start at the latest. A
+    /// call is cut off at the first tick of 250 µs after that; what the operating system takes away
+    /// meanwhile is not counted.
     pub batch_cpu_max: Duration,
 }
 
@@ -67,24 +68,30 @@ impl Default for Limits {
     }
 }
 
-/// Time between two ticks of the epoch, which is how often a running call is looked at.
+/// Time between two looks at whether a call runs.
 ///
-/// Half of the shortest deadline, so that a call is found late by no more than half of it.
-pub(crate) const TICK: Duration = Duration::from_micros(500);
+/// Waking up so often is most of what the deadline costs: about 10 µs each time. Half of the
+/// longest time that a call may take, so that there is time left for ticks.
+pub(crate) const LOOK: Duration = Duration::from_millis(1);
+
+/// Time between two ticks of the epoch while one call runs: when it was first seen, and each time
+/// that it is asked how much CPU time it has had.
+pub(crate) const TICK: Duration = Duration::from_micros(250);
 
 /// CPU time after which a call is cut off, counted from its first tick.
 ///
-/// One millisecond, less a tenth for ticks that come early. The first tick comes within [`TICK`] of
-/// the call's start and the last one is noticed within another, so a call that never ends is cut
-/// off between 0.9 and 2 ms of CPU time; what the scheduler takes away meanwhile is not counted.
-pub(crate) const CALL_CPU_MAX: Duration = Duration::from_micros(900);
+/// The first tick comes between [`TICK`] and [`LOOK`] and [`TICK`] after the call's start, and the
+/// end is noticed within a tick: so a call that never ends is cut off between 1 and 2 ms of CPU
+/// time, less what ticks come late; what the scheduler takes away meanwhile is not counted. It is
+/// less than three ticks, which may come early.
+pub(crate) const CALL_CPU_MAX: Duration = Duration::from_micros(700);
 
 /// The same for calls that no message waits for: opening routes, the probe, a new instance.
 pub(crate) const CONTROL_CPU_MAX: Duration = Duration::from_millis(200);
 
-/// Ticks without a call after which the ticker goes to sleep: 32 ms. Waking it costs the next call
+/// Looks without a call after which the ticker goes to sleep: 32 ms. Waking it costs the next call
 /// a few microseconds, so it should not happen between two messages of a slow but steady stream.
-pub(crate) const IDLE_TICKS_MAX: u32 = 64;
+pub(crate) const IDLE_LOOKS_MAX: u32 = 32;
 
 /// Stack of the component's code on the calling thread. Its parsers do not recurse on input; the
 /// default of 512 KiB would be most of a small thread's stack.

@@ -161,8 +161,8 @@ counters! {
     messages_unreadable, "Messages that went on untraced because their headers could not be read.";
     bodies_left_alone: BodiesLeftAlone {
         reason = bytes, content
-    }, "Bodies of routes with an envelope in which no context could be found or put, by why: longer \
-        than is held, or not of the envelope's shape.";
+    }, "Bodies of routes with an envelope in which no context could be found or put, by why: \
+        longer than is held, or not of the envelope's shape.";
     injections_skipped: InjectionsSkipped {
         reason = no_headers, max_payload, size_refused, refused
     }, "Published messages that got no context, by why: the client or the broker takes no headers, \

@@ -2,8 +2,12 @@
 //!
 //! ```text
 //! caller   even → odd ──── call ──── odd → even        one counter for each calling thread
-//! ticker   every 500 µs: did any counter move, or is one odd? → tick. Quiet for 32 ms → sleep
+//! ticker   every ms: is a counter odd?   yes → again in 250 µs: still the same? → tick, and again
+//!                                        no counter has moved for 32 ms → sleep
 //! ```
+//!
+//! So a call is ticked at only when it runs for a while, and nearly all of them are over long
+//! before.
 //!
 //! A caller writes nothing that another caller reads, so calls do not slow each other down. An idle
 //! process has no timer at all: the ticker sleeps until a caller finds it asleep.
@@ -16,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle, Thread};
 use std::{io, mem};
 
-use crate::limits::{IDLE_TICKS_MAX, TICK};
+use crate::limits::{IDLE_LOOKS_MAX, LOOK, TICK};
 
 /// Moves the epoch while this lives.
 #[derive(Debug)]
@@ -29,7 +33,27 @@ pub(crate) struct Ticker {
 struct Shared {
     stop: AtomicBool,
     asleep: AtomicBool,
-    callers: Mutex<Vec<Weak<Calls>>>,
+    callers: Mutex<Vec<Watched>>,
+}
+
+/// A calling thread, as the ticker last saw it.
+#[derive(Debug)]
+struct Watched {
+    calls: Weak<Calls>,
+    seen: u64,
+}
+
+/// What the ticker saw since it last looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Activity {
+    /// No call.
+    Idle,
+    /// Calls that are over.
+    Over,
+    /// A call that runs.
+    Running,
+    /// A call that ran the last time as well.
+    StillRunning,
 }
 
 /// Calls begun and ended by one thread: odd while a call runs. Alone on its cache line.
@@ -65,7 +89,7 @@ impl Ticker {
         let ticker = self.thread.as_ref()?.thread().clone();
         let calls = Arc::default();
         let mut callers = self.shared.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        callers.push(Arc::downgrade(&calls));
+        callers.push(Watched { calls: Arc::downgrade(&calls), seen: 0 });
         drop(callers);
         Some(Caller { calls, shared: Arc::clone(&self.shared), ticker })
     }
@@ -104,36 +128,44 @@ impl Drop for Running<'_> {
 
 impl Shared {
     fn run(&self, tick: &dyn Fn()) {
-        let mut seen = 0;
         let mut idle = 0;
+        let mut wait = LOOK;
         while !self.stop.load(Ordering::SeqCst) {
-            if idle >= IDLE_TICKS_MAX {
+            if idle >= IDLE_LOOKS_MAX {
                 self.asleep.store(true, Ordering::SeqCst);
-                if !self.moved(&mut seen) && !self.stop.load(Ordering::SeqCst) {
+                if self.look() == Activity::Idle && !self.stop.load(Ordering::SeqCst) {
                     // May return early; then it is found idle and parked again.
                     thread::park();
                 }
                 self.asleep.store(false, Ordering::SeqCst);
             }
-            thread::sleep(TICK);
-            idle = if self.moved(&mut seen) { 0 } else { idle + 1 };
-            tick();
+            thread::sleep(wait);
+            let activity = self.look();
+            idle = if activity == Activity::Idle { idle + 1 } else { 0 };
+            wait = if activity < Activity::Running { LOOK } else { TICK };
+            if activity == Activity::StillRunning {
+                tick();
+            }
         }
     }
 
-    /// Answers whether a call runs, or ran since the last time.
-    fn moved(&self, seen: &mut u64) -> bool {
-        let mut sum = 0_u64;
-        let mut running = false;
+    /// Looks at every caller. Answers the most that it saw of one.
+    fn look(&self) -> Activity {
+        let mut most = Activity::Idle;
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        callers.retain(|caller| {
-            let Some(calls) = caller.upgrade() else { return false };
+        callers.retain_mut(|caller| {
+            let Some(calls) = caller.calls.upgrade() else { return false };
             let calls = calls.0.load(Ordering::SeqCst);
-            running |= calls % 2 == 1;
-            sum = sum.wrapping_add(calls);
+            let same = mem::replace(&mut caller.seen, calls) == calls;
+            most = most.max(match (calls % 2 == 1, same) {
+                (true, true) => Activity::StillRunning,
+                (true, false) => Activity::Running,
+                (false, false) => Activity::Over,
+                (false, true) => Activity::Idle,
+            });
             true
         });
-        running || mem::replace(seen, sum) != sum
+        most
     }
 }
 
@@ -166,11 +198,26 @@ mod tests {
         for _ in 0..2 {
             let before = ticks.load(Ordering::Relaxed);
             let running = caller.begin();
-            wait_until(|| ticks.load(Ordering::Relaxed) > before + u64::from(IDLE_TICKS_MAX) * 2);
+            wait_until(|| ticks.load(Ordering::Relaxed) > before + u64::from(IDLE_LOOKS_MAX) * 2);
             assert!(!asleep());
             drop(running);
             wait_until(asleep);
         }
+    }
+
+    #[test]
+    fn only_a_call_that_runs_at_two_looks_is_still_running() {
+        let shared = Shared::default();
+        let caller = Arc::<Calls>::default();
+        shared.callers.lock().unwrap().push(Watched { calls: Arc::downgrade(&caller), seen: 0 });
+        assert_eq!(shared.look(), Activity::Idle);
+        caller.0.fetch_add(1, Ordering::SeqCst);
+        assert_eq!(shared.look(), Activity::Running);
+        assert_eq!(shared.look(), Activity::StillRunning);
+        caller.0.fetch_add(2, Ordering::SeqCst);
+        assert_eq!(shared.look(), Activity::Running, "another one");
+        caller.0.fetch_add(1, Ordering::SeqCst);
+        assert_eq!([shared.look(), shared.look()], [Activity::Over, Activity::Idle]);
     }
 
     #[test]

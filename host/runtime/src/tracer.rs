@@ -14,9 +14,9 @@
 //! # How long a message waits
 //!
 //! A batch has one millisecond of CPU time; spans are ended when no message waits, and there each
-//! call has. A call that exceeds it is cut off at the next tick of a
-//! clock of 500 µs, so 2 ms after its start at the latest. Time in which the operating system does
-//! not run the calling thread is not counted: cutting the call off would not have made it sooner.
+//! call has. A call that exceeds it is cut off between 1 and 2 ms after its start. Time in which
+//! the operating system does not run the calling thread is not counted: cutting the call off would
+//! not have made it sooner.
 //! Where the machine is so busy that the clock's own thread waits, the tick comes as late as that.
 
 use std::cell::Cell;

@@ -20,6 +20,7 @@ on_both_brokers! {
     push_worker_gives_one_trace_a_message => push_worker;
     queue_wait_is_what_the_message_waited => queue_wait;
     refused_message_gets_a_second_span_linked_to_the_first => refused;
+    known_concurrency_makes_process_spans_as_long_as_the_work => concurrency;
 }
 
 /// What the producer and the worker have in common.
@@ -163,5 +164,32 @@ fn refused(flavour: Flavour) -> Result<()> {
     assert_eq!((first.status, second.status), (2, 0), "a refusal is an error");
     assert_eq!(first.text("spanbridge.outcome"), Some("nack"), "{first:#?}");
     assert_eq!(second.number("spanbridge.attempt"), Some(2.0), "{second:#?}");
+    Ok(())
+}
+
+fn concurrency(flavour: Flavour) -> Result<()> {
+    const MESSAGES: usize = 6;
+    let folder = tempfile::TempDir::new()?;
+    let Some(bed) = Bed::start_listener(flavour, folder.path(), "route.concurrency = 1\n")? else {
+        return Ok(());
+    };
+    let url = bed.gateway.url();
+    let count = MESSAGES.to_string();
+    produce(&url, &count)?;
+    let messages = work(&url, &["--mode", "push", "--count", &count, "--work", "0.3"])?;
+    let (_, spans) = bed.finish()?;
+    let processes = named(&spans, "process orders.created");
+    assert_eq!(processes.len(), MESSAGES, "{spans:#?}");
+    for (before, process) in processes.iter().enumerate() {
+        let prefetched = process.number("spanbridge.prefetched").unwrap_or(0.0);
+        assert_eq!(prefetched, before as f64, "the client fetched all of them: {process:#?}");
+        let estimated = process.attributes.get("spanbridge.start_estimated");
+        assert_eq!(estimated, (before > 0).then_some(&Value::Bool(true)), "{process:#?}");
+        let time = |name: &str| messages[before][name].as_f64().unwrap_or_default();
+        let work = time("settled") - time("received");
+        let seconds = process.duration().as_secs_f64();
+        let error = (seconds - work).abs();
+        assert!(error < 0.2 * work, "span of message {before}: {seconds} s, work {work} s");
+    }
     Ok(())
 }

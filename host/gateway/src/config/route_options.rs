@@ -1,14 +1,20 @@
 //! What a route can say about its messages: the keys, and the settings they become.
 
+use std::num::NonZeroU32;
+
 use spanbridge::{DeliveryMode, Relation, RootSampler, RouteSettings, Trust, env};
 use toml::de::DeValue;
 
 use super::envelope::EnvelopeChoice;
 use super::section::{Found, Problem, Section, Table, Value, section, show};
-use super::value::{Seconds, quoted, text, word, words};
+use super::value::{Count, Seconds, quoted, text, word, words};
 use crate::address::Address;
 use crate::pattern::{PATTERN_TOKENS_MAX, Pattern};
 use crate::scrub::Scrub;
+
+/// Most messages that a consumer can be said to work on at once. Brokers count what a client may
+/// fetch ahead in 16 bits.
+const CONCURRENCY_MAX: u64 = u16::MAX as u64;
 
 /// Longest wait that can be stated, in seconds: a century.
 const WAIT_SECONDS_MAX: u64 = 100 * 365 * 24 * 3600;
@@ -96,12 +102,17 @@ section! {
         live [receive_spans]: bool = "false";
         /// Emit a span of its own for the time between publish and delivery.
         live [queue_wait_spans]: bool = "false";
+        /// How many messages each consumer works on at once; for a pool of processes behind one
+        /// connection, their number. Then the process span of a message that a client fetched
+        /// ahead begins when there was room for it, marked `spanbridge.start_estimated`. Unset:
+        /// it begins with the delivery.
+        live [concurrency]: Count<1, CONCURRENCY_MAX> = "";
         /// Emit `messaging.message.body.size`.
         live [body_size]: bool = "false";
-        /// Where bodies hold context: `json`, a JSON object whose member `_otel`, or another `field`,
-        /// is an object of headers; `kombu`, the JSON of Celery on brokers without headers. Looked
-        /// at where no header names a span, written to where client or broker take no headers. A
-        /// body of up to 64 KiB is held until it is whole.
+        /// Where bodies hold context: `json`, a JSON object whose member `_otel`, or another
+        /// `field`, is an object of headers; `kombu`, the JSON of Celery on brokers without
+        /// headers. Looked at where no header names a span, written to where client or broker take
+        /// no headers. A body of up to 64 KiB is held until it is whole.
         live [envelope]: EnvelopeChoice = "\"none\"";
         /// How names of headers are written that were not there: `canonical` is `Traceparent`,
         /// for Go programs that look for that.
@@ -257,6 +268,11 @@ impl RouteOptions {
     /// Which tokens of a destination are ids.
     pub fn scrub(&self) -> Scrub {
         self.scrub.unwrap_or_default().0
+    }
+
+    /// How many messages a consumer works on at once. `None`: that is not known.
+    pub fn concurrency(&self) -> Option<NonZeroU32> {
+        self.concurrency.and_then(|count| NonZeroU32::new(count.get() as u32))
     }
 
     /// The settings of a route, with what the environment says about spans in general.

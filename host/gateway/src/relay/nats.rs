@@ -8,10 +8,10 @@
 //!                                    └─ CONNECT, INFO, SUB … ──▶ what is known of the session
 //! ```
 //!
-//! A control line and its header block are held until they are whole; payloads stream through. Three
-//! kinds of payload are read, and so held up to a limit: what settles a delivery, what answers a
-//! publish or a question about a consumer, and a body whose route has an envelope, where no header
-//! makes that unnecessary ([`bodies`](super::bodies)).
+//! A control line and its header block are held until they are whole; payloads stream through.
+//! Three kinds of payload are read, and so held up to a limit: what settles a delivery, what
+//! answers a publish or a question about a consumer, and a body whose route has an envelope, where
+//! no header makes that unnecessary ([`bodies`](super::bodies)).
 //!
 //! Nothing is read of a session behind a TLS handshake, or behind bytes that are not the protocol:
 //! then both directions go on as they come.

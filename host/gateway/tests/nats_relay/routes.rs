@@ -188,3 +188,30 @@ fn more_changes_than_routes_may_be_open_fail_and_leave_what_is_open() {
     session.client("PUB orders 1\r\nx\r\n");
     assert_eq!(routed.names(), ["publish orders"]);
 }
+
+#[test]
+fn where_a_route_says_how_many_a_consumer_works_on_work_begins_when_there_is_room() {
+    let routed = Routed::new("[[route]]\nconcurrency = 2\n");
+    let mut session = session_of(&routed.bed, "app");
+    let ack = |number: u64| format!("$JS.ACK.S.C.1.{number}.{number}.{START}.0");
+    let deliver = |number| format!("MSG orders 1 {} 1\r\nx\r\n", ack(number));
+    session.broker((1..=4).map(deliver).collect::<String>());
+    for number in [1, 2, 3, 4] {
+        session.now += SECOND;
+        session.client(format!("PUB {} 4\r\n+ACK\r\n", ack(number)));
+    }
+    let works = routed.bed.spans().into_iter().map(|span| {
+        let of = |name: &str| span.get(name).map(str::to_owned);
+        let estimated = of("spanbridge.start_estimated").is_some();
+        let seconds = [span.start, span.end].map(|at| (at - START) / SECOND);
+        (seconds, estimated, of("spanbridge.prefetched"))
+    });
+    let others = |count: &str| Some(count.to_owned());
+    let expected = [
+        ([0, 1], false, None),
+        ([0, 2], false, others("1")),
+        ([1, 3], true, others("2")),
+        ([2, 4], true, others("3")),
+    ];
+    assert_eq!(works.collect::<Vec<_>>(), expected);
+}

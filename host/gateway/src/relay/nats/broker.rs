@@ -29,6 +29,7 @@ use super::state::{Block, Call, Seen, State, add_headers, add_template};
 use super::subscriptions::Audience;
 use super::walk::{Behind, PAYLOAD_PASSES, Stop, Walk};
 use crate::measure::Measured;
+use crate::open_spans::Starting;
 use crate::relay::Tools;
 use crate::relay::bodies::{self, Wish};
 
@@ -44,7 +45,8 @@ impl State {
         loop {
             let rest = input.get(at..).unwrap_or_default();
             let between = !rest.is_empty() && decoder.payload_left().is_none();
-            if between && call.tools.deliver.is_full() {
+            let full = call.tools.deliver.is_full() || self.bodies.are_enough(self.marked.len());
+            if between && full {
                 return Walk::full(at);
             }
             let start = *decoder;
@@ -167,9 +169,7 @@ impl State {
         let is_readable = !matches!(block, Block::Unreadable);
         let measures = is_readable.then(|| traced.measures(template)).flatten();
         if let Some(measures) = measures.as_ref().filter(|_| consumer.is_first_answer()) {
-            let duration = call.now.saturating_sub(consumer.requested);
-            let (span, now) = (SpanContext::default(), call.now);
-            measures.received(&Measured { duration, span, now });
+            measures.received(&consumer.waited(call.now));
         }
         let (mut bits, mut previous) = (self.header_bits(), SpanContext::default());
         if consumer.policy == Some(AckPolicy::None) {
@@ -179,8 +179,12 @@ impl State {
             if consumer.policy == Some(AckPolicy::All) {
                 policies.delivered(name, ack.stream_sequence, ack.stored_unix_ns, counters);
             }
-            let (unsettled, measures) = (&consumer.unsettled, measures.as_ref());
-            previous = open_spans.begin(key, unsettled, measures, call.now, settle);
+            let (unsettled, concurrency) = (&consumer.unsettled, traced.concurrency);
+            let (measures, now) = (measures.as_ref(), call.now);
+            let starting = Starting { unsettled, concurrency, measures, now };
+            let begun = open_spans.begin(key, &starting, settle);
+            previous = begun.previous;
+            bits.set(MessageBits::ESTIMATED, begun.estimated);
         }
         if !is_readable {
             return counters.messages_unreadable.add(1);
@@ -208,9 +212,8 @@ impl State {
         add_template(&mut parts, template);
         parts.text_attribute(Attribute::ConsumerGroup, ack.consumer);
         parts.text_attribute(Attribute::NatsStream, ack.stream);
-        if let Ok(sequence) = i64::try_from(ack.stream_sequence) {
-            parts.int_attribute(Attribute::NatsSequence, sequence);
-        }
+        let sequence = i64::try_from(ack.stream_sequence).unwrap_or(i64::MAX);
+        parts.int_attribute(Attribute::NatsSequence, sequence);
         let (index, is_first) = (parts.index(), ack.delivered <= 1);
         drop(parts);
         self.bodies.hand_in(body);

@@ -42,7 +42,8 @@ impl State {
         loop {
             let rest = input.get(at..).unwrap_or_default();
             let between = !rest.is_empty() && decoder.payload_left().is_none();
-            if between && call.tools.publish.is_full() {
+            let full = call.tools.publish.is_full() || self.bodies.are_enough(self.marked.len());
+            if between && full {
                 return Walk::full(at);
             }
             let start = *decoder;

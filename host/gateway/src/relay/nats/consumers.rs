@@ -4,10 +4,12 @@
 //! A delivery is taken to answer the consumer's latest request, so the time it was waited for is
 //! never overstated where requests overlap.
 
+use spanbridge::SpanContext;
 use spanbridge_wire::nats::jetstream::AckPolicy;
 
 use super::limits::CONSUMERS_MAX;
 use super::policies::Policies;
+use crate::measure::Measured;
 use crate::open_spans::{Aged, Unsettled, Weigh};
 
 /// One consumer.
@@ -35,6 +37,12 @@ impl Consumer {
     /// Answers whether a message that comes now is the first one since the session asked.
     pub(super) fn is_first_answer(&self) -> bool {
         self.requested != 0 && !self.answered
+    }
+
+    /// How long the session waited for a message that comes now.
+    pub(super) fn waited(&self, now: u64) -> Measured {
+        let (duration, span) = (now.saturating_sub(self.requested), SpanContext::default());
+        Measured { duration, span, now }
     }
 
     fn refresh(&mut self, key: &[u8], now: u64, policies: &Policies) {

@@ -56,6 +56,7 @@ impl NatsShared {
             consumer: None,
             has_envelope: false,
             scrub: Scrub::empty(),
+            concurrency: None,
             measures: None,
         };
         Self::with_routes(Arc::new(RouteTable::new(Vec::new(), default)), services)

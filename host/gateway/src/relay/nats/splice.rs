@@ -6,8 +6,8 @@
 //!          └─ copied ─┘       └─ rewritten ─┘└─ copied ─────────────┘
 //! ```
 //!
-//! Where the component has seen a body, it may be spliced as well. A message that cannot be rewritten
-//! safely stays as it is.
+//! Where the component has seen a body, it may be spliced as well. A message that cannot be
+//! rewritten safely stays as it is.
 
 use std::sync::Arc;
 
@@ -155,7 +155,8 @@ fn plan<'a>(
     })
 }
 
-/// Spells the component's edits of headers as those of the protocol. Those of a body are passed over.
+/// Spells the component's edits of headers as those of the protocol; those of a body are passed
+/// over.
 fn with_header_edits<T>(
     edits: Edits<'_>,
     names: &HeaderNames,

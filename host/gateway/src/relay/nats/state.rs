@@ -230,7 +230,7 @@ impl State {
         if self.has_headers() && headers.any(|header| spares(header.name)) {
             return Wish::Passes;
         }
-        self.bodies.wish(message.payload_len as usize, counters)
+        self.bodies.wish(message.payload_len as usize, self.marked.len(), counters)
     }
 
     /// Appends the key of a delivery to the keys and answers where it is.

@@ -86,13 +86,13 @@ fn what_no_body_is_needed_of_is_not_held() {
                 Side::Broker => deliver(subject, "", headers, &body),
             };
             let head = message.len() - body.len() - 2;
-            session.feed(side, message[..head].as_bytes());
+            session.feed(side, &message.as_bytes()[..head]);
             let got = match side {
                 Side::Client => session.take_to_broker(),
                 Side::Broker => session.take_to_client(),
             };
             assert!(got.ends_with("\r\n") && got.len() >= head, "{subject} {got:?}");
-            session.feed(side, message[head..].as_bytes());
+            session.feed(side, &message.as_bytes()[head..]);
             assert!(session.is_at_boundary(side));
         }
     }
@@ -144,6 +144,19 @@ fn bodies_past_what_one_call_takes_wait_for_the_write_of_those_before_them() {
         }
     }
     assert_eq!(routed.bed.counters.messages_untraced.total(), 0);
+}
+
+#[test]
+fn messages_behind_a_large_body_wait_for_its_write() {
+    let routed = Routed::new(ROUTE);
+    let mut session = old(&routed.bed);
+    session.writes = 0;
+    let large = publish("json.a", "", None, &of_length(BODY_BYTES_MAX));
+    session.client(large + &publish("other", "", None, "x").repeat(1000));
+    assert_eq!(session.writes, 2);
+    let sent = operations(session.take_to_broker().as_bytes());
+    assert!(taken_out(&sent[0].payload).1.is_some());
+    assert_eq!((sent.len(), routed.bed.spans().len()), (1001, 1001));
 }
 
 #[test]
