@@ -147,9 +147,6 @@ impl ReplyDecoder {
             Stop::Payload(end) => end,
         };
         let Some((kind, start)) = walk.value() else {
-            if known_len > max {
-                return Err(Error::AttributesLength { max: self.limits.reply_bytes_max });
-            }
             self.state = State::Held(walk);
             return Ok(Step::Need);
         };

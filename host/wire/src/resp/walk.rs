@@ -76,12 +76,14 @@ impl Walk {
         loop {
             if let Some(len) = self.payload {
                 let end = self.at.saturating_add(len as usize);
+                self.check_attributes(end, limits)?;
                 if !ends_at(bytes, end)? {
                     return Ok(Stop::Payload(end.saturating_add(2)));
                 }
                 self.payload = None;
                 self.at = end.saturating_add(2);
             }
+            self.check_attributes(self.at, limits)?;
             if self.left == 0 && self.open == Open::Counted {
                 return Ok(Stop::Done);
             }
@@ -92,6 +94,19 @@ impl Walk {
             self.enter(&line, marker)?;
             self.at = line.end;
         }
+    }
+
+    /// Attributes in front of a reply are held with it: what it is has to be known first.
+    ///
+    /// Looked at before anything behind the limit is, or the answer would depend on how much of
+    /// it has come.
+    #[inline(always)]
+    fn check_attributes(&self, end: usize, limits: &RespLimits) -> Result<(), Error> {
+        let max = limits.reply_bytes_max;
+        if self.value.is_none() && end > max as usize {
+            return Err(Error::AttributesLength { max });
+        }
+        Ok(())
     }
 
     /// Takes what is there of a payload that has not ended, and forgets the bytes up to there.
