@@ -11,16 +11,18 @@
 mod guest;
 mod nats;
 mod proxy_protocol;
+mod resp;
 
 pub use guest::{carrier, component, envelope};
 pub use nats::{nats_broker, nats_client, nats_headers, nats_splice};
 pub use proxy_protocol::proxy_protocol;
+pub use resp::{resp_command, resp_reply, resp_splice};
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also the name of their binary and of their folder of seeds.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("nats_client", nats_client),
     ("nats_broker", nats_broker),
     ("nats_headers", nats_headers),
@@ -29,6 +31,9 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("carrier", carrier),
     ("component", component),
     ("proxy_protocol", proxy_protocol),
+    ("resp_command", resp_command),
+    ("resp_reply", resp_reply),
+    ("resp_splice", resp_splice),
 ];
 
 #[cfg(test)]
