@@ -1,9 +1,11 @@
-//! Trace context inside a message body that is a JSON object.
+//! Trace context inside a message body.
 //!
 //! ```text
-//! json   {"id": 1, "_otel": {"traceparent": "00-…-01", "baggage": "tenant=7"}}
-//! kombu  {"body": "…", "headers": {"task": "add", "traceparent": "00-…-01"}, "properties": {…}}
-//!                                 └──── context object, with its entries ─┘
+//! json         {"id": 1, "_otel": {"traceparent": "00-…-01", "baggage": "tenant=7"}}
+//! kombu        {"body": "…", "headers": {"task": "add", "traceparent": "00-…-01"}, …}
+//! bullmq       {"attempts": 0, "tm": "{\"traceparent\":\"00-…-01\"}"}, or MessagePack
+//! sidekiq      {"class": "MailJob", "jid": "6636…", …, "traceparent": "00-…-01"}
+//! cloudevents  {"specversion": "1.0", "id": "a234", …, "traceparent": "00-…-01"}
 //! ```
 //!
 //! For messages without headers, and for routes that are configured to use it. A kind of
@@ -13,8 +15,8 @@
 //!
 //! A body is left alone, which is the answer `None`, in every case of doubt:
 //!
-//! - it is not a JSON object in UTF-8 by the grammar of RFC 8259, exceeds a limit, or lacks what
-//!   its kind demands;
+//! - it is not a JSON object in UTF-8 by the grammar of RFC 8259 (of `bullmq`, JSON or
+//!   MessagePack), exceeds a limit, or lacks what its kind demands;
 //! - a name that is looked for occurs twice, or an entry holds something other than a string or
 //!   null: then the name is somebody else's;
 //! - two entries have one name (names are header names: their case does not matter), or an entry
@@ -27,20 +29,29 @@
 //! This module does not know what the entries mean, nor does it read the message's content.
 
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 
-use crate::carrier::field_of_name;
-use json::{Extent, Member, Members};
+use context::ContextObject;
+use holder::Holder;
 
+mod auto;
+mod bullmq;
+mod cloudevents;
+mod context;
 mod edit;
 mod field;
+mod holder;
 mod json;
 mod kind;
 mod kombu;
+mod msgpack;
 mod object;
 mod plain;
+mod sidekiq;
 #[cfg(test)]
 mod tests;
 
+pub use auto::MEMBERS_MAX;
 pub use edit::{Splice, Splices};
 pub use json::DEPTH_MAX;
 pub use kind::Envelope;
@@ -71,34 +82,11 @@ pub const ENTRY_NAME_BYTES_MAX: usize = 128;
 #[derive(Debug)]
 pub struct Found<'a> {
     body: &'a [u8],
-    /// The name of the context object, where the body does not have it yet.
-    missing: Option<&'a str>,
-    others: Others,
-    entries: [Entry; ENTRIES_MAX],
-    len: usize,
-    /// Where a new entry goes in; without the context object, where that does.
-    insert_at: usize,
-    /// Members of the object at `insert_at`, so that a comma is written where one is needed.
-    members: usize,
+    /// The JSON in which the context object lies: the body, or what a string in it says.
+    text: Cow<'a, [u8]>,
+    object: ContextObject<'a>,
+    holder: Holder,
     said: Said<'a>,
-}
-
-/// Whose the members of a context object are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Others {
-    /// All are entries, whatever they are called.
-    Refused,
-    /// Those with the name of a context field are entries. The others, of any type and in any
-    /// number, are stepped over.
-    Kept,
-}
-
-/// A member of the context object that is an entry.
-#[derive(Clone, Copy, Debug, Default)]
-struct Entry {
-    member: Member,
-    /// How many members, entries or not, stand before it.
-    index: usize,
 }
 
 /// What an envelope says about its message; empty where it does not say.
@@ -133,83 +121,44 @@ impl<'a> Found<'a> {
 
     /// Answers whether the body has the context object.
     pub fn is_present(&self) -> bool {
-        self.missing.is_none()
+        self.object.missing.is_none() && self.holder.has_text()
     }
 
     /// The entries that hold a string, in order, as names and values.
     ///
     /// A value may hold any character, control characters too: whoever makes a header of it has to
-    /// look. Copies only what was written with escapes.
+    /// look. Copies only what was written with escapes, or lies in a string that was.
     pub fn entries(&self) -> impl Iterator<Item = (Cow<'a, [u8]>, Cow<'a, [u8]>)> + '_ {
-        self.own().iter().filter_map(|entry| {
-            let name = entry.member.name.unquoted().of(self.body);
-            Some((field::decode(name)?, self.value(entry)?))
-        })
-    }
-
-    /// A body without the context object, which can be given one of the name `missing` at
-    /// `insert_at`, behind `members` other members.
-    fn without_context(body: &'a [u8], missing: &'a str, insert_at: usize, members: usize) -> Self {
-        Self {
-            body,
-            missing: Some(missing),
-            others: Others::Refused,
-            entries: [Entry::default(); ENTRIES_MAX],
-            len: 0,
-            insert_at,
-            members,
-            said: Said::default(),
-        }
-    }
-
-    /// A body whose context object is the top-level value at `context`. Answers `None` where its
-    /// members are not what they should be, or it is no object.
-    fn with_context(body: &'a [u8], context: Extent, others: Others) -> Option<Self> {
-        let mut found = Self { missing: None, others, ..Self::without_context(body, "", 0, 0) };
-        let mut members = Members::open(body, context.start, 1)?;
-        while let Some(member) = members.next()? {
-            let name = field::decode(member.name.unquoted().of(body));
-            let is_entry = match others {
-                Others::Refused => true,
-                Others::Kept => name.as_deref().is_some_and(|name| field_of_name(name).is_some()),
-            };
-            if is_entry {
-                found.add(Entry { member, index: members.len() - 1 }, &name?)?;
+        let owned = |text: Cow<'_, [u8]>| Cow::Owned(text.into_owned());
+        let entries: Vec<_> = match &self.text {
+            Cow::Borrowed(text) => self.object.texts(text).collect(),
+            Cow::Owned(text) => {
+                let entries = self.object.texts(text);
+                entries.map(|(name, value)| (owned(name), owned(value))).collect()
             }
-        }
-        (found.insert_at, found.members) = (members.insert_at(), members.len());
-        Some(found)
+        };
+        entries.into_iter()
     }
 
-    /// Takes an entry with its decoded name.
-    fn add(&mut self, entry: Entry, name: &[u8]) -> Option<()> {
-        let value = entry.member.value;
-        let is_text = value.is_string(self.body) && field::is_text(value.unquoted().of(self.body));
-        let is_known = is_text || value.is_null(self.body);
-        let spelled = entry.member.name.unquoted().of(self.body);
-        if !is_known || spelled.len() > ENTRY_NAME_BYTES_MAX {
-            return None;
-        }
-        if self.own().iter().any(|other| self.is_named(other, name)) {
-            return None;
-        }
-        *self.entries.get_mut(self.len)? = entry;
-        self.len += 1;
-        Some(())
+    /// Says how to change the entries: each of `set` gets its value, each of `remove` goes.
+    ///
+    /// Names are compared without regard to case, and an existing name keeps its spelling and its
+    /// place. New entries are added at the end, in the order given; without the context object,
+    /// the object is added as the last member. A name in both lists is set. Of two equal names in
+    /// `set` the first counts. An entry that already has its value is not touched, so splicing the
+    /// same twice changes nothing the second time. The context object itself is never removed.
+    ///
+    /// Answers `None`, which means to leave the body alone, when a value is not UTF-8 and so cannot
+    /// be put into JSON, when there would be more than [`ENTRIES_MAX`] entries, when a name that
+    /// is no context field is to be added beside members of others: one of those may have it; or
+    /// when the message wants no context.
+    pub fn splice(&self, set: &[(&str, &[u8])], remove: &[&str]) -> Option<Splices> {
+        let inner = self.object.splice(&self.text, set, remove)?;
+        self.holder.splices(self.body, &self.text, inner)
     }
 
-    fn own(&self) -> &[Entry] {
-        &self.entries[..self.len]
-    }
-
-    /// The text of an entry; `None` when it is null.
-    fn value(&self, entry: &Entry) -> Option<Cow<'a, [u8]>> {
-        object::text(self.body, entry.member.value)
-    }
-
-    /// Answers whether the entry has this name, in any case.
-    fn is_named(&self, entry: &Entry, name: &[u8]) -> bool {
-        let raw = entry.member.name.unquoted().of(self.body);
-        field::spells(raw, name, <[u8]>::eq_ignore_ascii_case)
+    /// A context object that lies in the body itself.
+    fn in_body(body: &'a [u8], object: ContextObject<'a>, said: Said<'a>) -> Self {
+        Self { body, text: Cow::Borrowed(body), object, holder: Holder::Body, said }
     }
 }

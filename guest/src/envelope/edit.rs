@@ -11,9 +11,9 @@
 
 use alloc::vec::Vec;
 
+use super::context::{ContextObject, Entry, is_named, value};
 use super::json::Member;
-use super::{ENTRIES_MAX, Entry, Found, Others, field};
-use crate::carrier::field_of_name;
+use super::{ENTRIES_MAX, field};
 
 /// One change: `removed` bytes at `offset` give way to `inserted`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,23 +51,19 @@ enum Fate<'a> {
     Replaced(&'a str),
 }
 
-impl Found<'_> {
-    /// Says how to change the entries: each of `set` gets its value, each of `remove` goes.
-    ///
-    /// Names are compared without regard to case, and an existing name keeps its spelling and its
-    /// place. New entries are added at the end, in the order given; without the context object,
-    /// the object is added as the last member. A name in both lists is set. Of two equal names in
-    /// `set` the first counts. An entry that already has its value is not touched, so splicing the
-    /// same twice changes nothing the second time. The context object itself is never removed.
-    ///
-    /// Answers `None`, which means to leave the body alone, when a value is not UTF-8 and so cannot
-    /// be put into JSON, when there would be more than [`ENTRIES_MAX`] entries, or when a name that
-    /// is no context field is to be added beside members of others: one of those may have it.
-    pub fn splice(&self, set: &[(&str, &[u8])], remove: &[&str]) -> Option<Splices> {
+impl ContextObject<'_> {
+    /// Says how to change the entries of this object of `text`: see
+    /// [`Found::splice`](super::Found::splice).
+    pub(super) fn splice(
+        &self,
+        text: &[u8],
+        set: &[(&str, &[u8])],
+        remove: &[&str],
+    ) -> Option<Splices> {
         let mut splices = Splices::default();
         let mut removed = 0;
         for entry in self.own() {
-            match self.fate(entry, set, remove)? {
+            match fate(text, entry, set, remove)? {
                 Fate::Kept => {}
                 Fate::Replaced(value) => {
                     splices.cut(entry.member.value.start, entry.member.value.end);
@@ -75,50 +71,20 @@ impl Found<'_> {
                     splices.close();
                 }
                 Fate::Removed => {
-                    let (start, end) = self.with_comma(entry, removed);
+                    let (start, end) = with_comma(text, entry, removed);
                     splices.cut(start, end);
                     splices.close();
                     removed += 1;
                 }
             }
         }
-        self.add_missing(set, removed, &mut splices)?;
+        self.add_missing(text, set, removed, &mut splices)?;
         Some(splices)
-    }
-
-    fn fate<'v>(
-        &self,
-        entry: &Entry,
-        set: &[(&str, &'v [u8])],
-        remove: &[&str],
-    ) -> Option<Fate<'v>> {
-        let is_named = |name: &str| self.is_named(entry, name.as_bytes());
-        if let Some(&(_, value)) = set.iter().find(|(name, _)| is_named(name)) {
-            let unchanged = self.value(entry).is_some_and(|old| *old == *value);
-            let value = core::str::from_utf8(value).ok()?;
-            return Some(if unchanged { Fate::Kept } else { Fate::Replaced(value) });
-        }
-        let removed = remove.iter().any(|name| is_named(name));
-        Some(if removed { Fate::Removed } else { Fate::Kept })
-    }
-
-    /// The bytes to take out with an entry so that commas stay right: the one before it where a
-    /// member stays there, else the one after it. `removed` of the members before it go.
-    ///
-    /// Between the members of an object that was read stand one comma and white space.
-    fn with_comma(&self, entry: &Entry, removed: usize) -> (usize, usize) {
-        let Member { name, value } = entry.member;
-        let (before, after) = (&self.body[..name.start], &self.body[value.end..]);
-        if entry.index > removed {
-            let comma = before.trim_ascii_end().len() - 1;
-            return (before[..comma].trim_ascii_end().len(), value.end);
-        }
-        let next = after.trim_ascii_start().strip_prefix(b",").map(<[u8]>::trim_ascii_start);
-        (name.start, next.map_or(value.end, |next| self.body.len() - next.len()))
     }
 
     fn add_missing(
         &self,
+        text: &[u8],
         set: &[(&str, &[u8])],
         removed: usize,
         splices: &mut Splices,
@@ -126,7 +92,8 @@ impl Found<'_> {
         let is_new = |index: usize| {
             let (name, _) = set[index];
             !set[..index].iter().any(|(earlier, _)| earlier.eq_ignore_ascii_case(name))
-                && !self.own().iter().any(|entry| self.is_named(entry, name.as_bytes()))
+                && !self.own().iter().any(|entry| is_named(text, entry, name.as_bytes()))
+                && !self.owner().leaves_out(name)
         };
         let mut added = (0..set.len()).filter(|&index| is_new(index)).peekable();
         if added.peek().is_none() {
@@ -141,11 +108,11 @@ impl Found<'_> {
             out.extend_from_slice(b":{");
             comma = false;
         }
-        let mut len = self.len;
+        let mut len = self.own().len();
         for index in added {
             let (name, value) = set[index];
             len += 1;
-            if len > ENTRIES_MAX || !self.may_add(name) {
+            if len > ENTRIES_MAX || !self.owner().may_add(name) {
                 return None;
             }
             out.extend_from_slice(if comma { b"," } else { b"" });
@@ -158,11 +125,37 @@ impl Found<'_> {
         splices.close();
         Some(())
     }
+}
 
-    /// Answers whether a name that no entry has is sure to be nobody else's.
-    fn may_add(&self, name: &str) -> bool {
-        self.others == Others::Refused || field_of_name(name.as_bytes()).is_some()
+fn fate<'v>(
+    text: &[u8],
+    entry: &Entry,
+    set: &[(&str, &'v [u8])],
+    remove: &[&str],
+) -> Option<Fate<'v>> {
+    let is_named = |name: &str| is_named(text, entry, name.as_bytes());
+    if let Some(&(_, new)) = set.iter().find(|(name, _)| is_named(name)) {
+        let unchanged = value(text, entry).is_some_and(|old| *old == *new);
+        let new = core::str::from_utf8(new).ok()?;
+        return Some(if unchanged { Fate::Kept } else { Fate::Replaced(new) });
     }
+    let removed = remove.iter().any(|name| is_named(name));
+    Some(if removed { Fate::Removed } else { Fate::Kept })
+}
+
+/// The bytes to take out with an entry so that commas stay right: the one before it where a
+/// member stays there, else the one after it. `removed` of the members before it go.
+///
+/// Between the members of an object that was read stand one comma and white space.
+fn with_comma(text: &[u8], entry: &Entry, removed: usize) -> (usize, usize) {
+    let Member { name, value } = entry.member;
+    let (before, after) = (&text[..name.start], &text[value.end..]);
+    if entry.index > removed {
+        let comma = before.trim_ascii_end().len() - 1;
+        return (before[..comma].trim_ascii_end().len(), value.end);
+    }
+    let next = after.trim_ascii_start().strip_prefix(b",").map(<[u8]>::trim_ascii_start);
+    (name.start, next.map_or(value.end, |next| text.len() - next.len()))
 }
 
 impl Splices {
@@ -197,6 +190,13 @@ impl Splices {
         }
         out.extend_from_slice(&body[at..]);
         out
+    }
+
+    /// Replaces `start..end`, which lies behind every splice so far, with what `write` writes.
+    pub(super) fn replace(&mut self, start: usize, end: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        self.cut(start, end);
+        write(&mut self.bytes);
+        self.close();
     }
 
     /// Takes out `start..end`; what is then added to `bytes` comes in its place. Grows the last

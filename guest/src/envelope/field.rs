@@ -97,8 +97,14 @@ fn code_unit(rest: &mut &[u8]) -> Option<u32> {
 /// Only what must be escaped is: a quote, a backslash, control characters. Characters beyond
 /// ASCII stay as they are.
 pub(super) fn encode(text: &str, out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
+    escape(text, out);
+    out.push(b'"');
+}
+
+/// Writes `text` as [`encode`] does, without the quotes.
+pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for &byte in text.as_bytes() {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
@@ -110,5 +116,36 @@ pub(super) fn encode(text: &str, out: &mut Vec<u8>) {
             _ => out.push(byte),
         }
     }
-    out.push(b'"');
+}
+
+/// Offsets of a string's text as offsets of how it is written, asked for in rising order.
+#[derive(Debug)]
+pub(super) struct RawOffsets<'a> {
+    raw: &'a [u8],
+    /// The place that was reached, in `raw`, and the same place in the text.
+    at: usize,
+    text_at: usize,
+}
+
+impl<'a> RawOffsets<'a> {
+    /// At the start of what stands between the quotes of a string that [`decode`] could read.
+    pub(super) fn new(raw: &'a [u8]) -> Self {
+        Self { raw, at: 0, text_at: 0 }
+    }
+
+    /// Where the character at `offset` of the text begins.
+    pub(super) fn of(&mut self, offset: usize) -> usize {
+        while self.text_at < offset {
+            let rest = &self.raw[self.at..];
+            let plain =
+                rest.iter().take(offset - self.text_at).take_while(|&&b| b != b'\\').count();
+            (self.at, self.text_at) = (self.at + plain, self.text_at + plain);
+            let Some(mut rest) = rest[plain..].strip_prefix(b"\\") else { break };
+            if self.text_at < offset {
+                self.text_at += unescape(&mut rest).map_or(1, char::len_utf8);
+                self.at = self.raw.len() - rest.len();
+            }
+        }
+        self.at
+    }
 }

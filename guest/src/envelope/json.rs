@@ -54,6 +54,21 @@ impl Extent {
         body[self.start] == b'{'
     }
 
+    /// Answers whether the value that lies here is an array.
+    pub(super) fn is_array(self, body: &[u8]) -> bool {
+        body[self.start] == b'['
+    }
+
+    /// Answers whether the value that lies here is a number.
+    pub(super) fn is_number(self, body: &[u8]) -> bool {
+        matches!(body[self.start], b'-' | b'0'..=b'9')
+    }
+
+    /// Answers whether the value that lies here is false: no other value begins like it.
+    pub(super) fn is_false(self, body: &[u8]) -> bool {
+        body[self.start] == b'f'
+    }
+
     /// Answers whether the value that lies here is null: no other value begins like it.
     pub(super) fn is_null(self, body: &[u8]) -> bool {
         body[self.start] == b'n'

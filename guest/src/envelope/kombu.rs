@@ -17,20 +17,24 @@
 
 use alloc::borrow::Cow;
 
+use super::context::{ContextObject, Owner};
 use super::json::Extent;
 use super::object::{self, Object};
-use super::{Found, Others, Said};
+use super::{Found, Said};
 
 #[cfg(test)]
 mod tests;
+
+/// The members that a message has to have.
+pub(super) const DEMANDED: [&str; 5] =
+    ["body", "content-type", "content-encoding", "headers", "properties"];
 
 /// Looks for a kombu message in `body`; `None`: it is none, or has to be left alone.
 ///
 /// Reads every byte of the body once, those of `properties` twice and of `headers` three times.
 pub(super) fn scan(body: &[u8], body_bytes_max: usize) -> Option<Found<'_>> {
-    let names = ["body", "content-type", "content-encoding", "headers", "properties"];
     let [content, content_type, content_encoding, headers, properties] =
-        Object::of_body(body, body_bytes_max, names)?.values;
+        Object::of_body(body, body_bytes_max, DEMANDED)?.values;
     let is_string_or_null = |value: Extent| value.is_string(body) || value.is_null(body);
     let is_message = content?.is_string(body)
         && is_string_or_null(content_type?)
@@ -39,9 +43,8 @@ pub(super) fn scan(body: &[u8], body_bytes_max: usize) -> Option<Found<'_>> {
         return None;
     }
     let (headers, properties) = (headers?, properties?);
-    let mut found = Found::with_context(body, headers, Others::Kept)?;
-    found.said = said(body, headers, properties)?;
-    Some(found)
+    let object = ContextObject::read(body, headers.start, 1, Owner::Shared)?;
+    Some(Found::in_body(body, object, said(body, headers, properties)?))
 }
 
 /// What the message says about itself; `None` where something that is demanded is missing.

@@ -58,3 +58,8 @@ impl<const N: usize> Object<N> {
 pub(super) fn text(body: &[u8], value: Extent) -> Option<Cow<'_, [u8]>> {
     value.is_string(body).then(|| field::decode(value.unquoted().of(body)))?
 }
+
+/// As [`text`]; `None` for the empty string as well.
+pub(super) fn filled_text(body: &[u8], value: Extent) -> Option<Cow<'_, [u8]>> {
+    text(body, value).filter(|text| !text.is_empty())
+}

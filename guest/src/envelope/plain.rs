@@ -9,8 +9,9 @@
 //! All members of the field are entries. A body without the field is given one when context is
 //! written. Says nothing about the message: an object of any shape has no names to rely on.
 
+use super::context::{ContextObject, Owner};
 use super::object::Object;
-use super::{Found, Others};
+use super::{Found, Said};
 
 /// The name of the field where a route does not configure another.
 pub const FIELD: &str = "_otel";
@@ -24,8 +25,9 @@ pub const FIELD: &str = "_otel";
 pub fn scan<'a>(body: &'a [u8], field: &'a str, body_bytes_max: usize) -> Option<Found<'a>> {
     let Object { values: [value], insert_at, members } =
         Object::of_body(body, body_bytes_max, [field])?;
-    match value {
-        Some(value) => Found::with_context(body, value, Others::Refused),
-        None => Some(Found::without_context(body, field, insert_at, members)),
-    }
+    let object = match value {
+        Some(value) => ContextObject::read(body, value.start, 1, Owner::Ours)?,
+        None => ContextObject::absent(field, insert_at, members),
+    };
+    Some(Found::in_body(body, object, Said::default()))
 }

@@ -79,8 +79,14 @@ fn an_untrusted_body_gets_a_context_of_ours_and_loses_its_baggage() {
 #[test]
 fn an_unknown_envelope_is_refused_with_those_that_are_known() {
     for (kind, field, expected) in [
-        ("xml", "", "envelope: expected kind `json` or `kombu`, found `xml`"),
+        (
+            "xml",
+            "",
+            "envelope: expected one of `json`, `kombu`, `bullmq`, `sidekiq`, `cloudevents`, \
+             `auto`, found `xml`",
+        ),
         ("kombu", "x", "envelope: expected no field with kind `kombu`, found `x`"),
+        ("auto", "_otel", "envelope: expected no field with kind `auto`, found `_otel`"),
     ] {
         let (kind, field) = (kind.to_owned(), field.to_owned());
         let mut settings = settings("redis");
@@ -100,5 +106,7 @@ fn a_header_that_names_a_span_spares_the_body_unless_the_body_says_more() {
     };
     // Not `tracestate`, not `baggage`, and no hint of a producer.
     assert_eq!(sparing("json"), ["traceparent"]);
-    assert_eq!(sparing("kombu"), [""; 0]);
+    for kind in ["kombu", "bullmq", "sidekiq", "cloudevents", "auto"] {
+        assert_eq!(sparing(kind), [""; 0], "{kind}");
+    }
 }

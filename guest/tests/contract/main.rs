@@ -4,6 +4,7 @@ mod amqp;
 mod batch;
 mod body;
 mod host;
+mod jobs;
 mod kombu;
 mod limits;
 mod nats;

@@ -57,6 +57,7 @@ pub mod json;
 pub mod limits;
 pub mod nats;
 pub mod proxy_protocol;
+pub mod resp;
 pub mod splice;
 mod step;
 

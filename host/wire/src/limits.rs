@@ -70,6 +70,51 @@ impl Default for AmqpLimits {
     }
 }
 
+/// Bounds for RESP.
+///
+/// Limits of the *codec*, not of the traffic: bytes that exceed one are still relayed, only not
+/// looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RespLimits {
+    /// The longest command that is held until it is whole, in bytes. Default 1,048,576.
+    ///
+    /// Jobs are meant to be small (a Celery task is a kilobyte, the longest script of BullMQ
+    /// 40 KiB), and a client is a stranger who can make us keep that much. A longer command goes
+    /// by unread.
+    pub command_bytes_max: u32,
+    /// The longest reply that is held until it is whole, in bytes. Default 1,048,576.
+    ///
+    /// A hundred entries of ten kilobytes. A longer reply goes by unread.
+    pub reply_bytes_max: u32,
+    /// The longest string, in bytes. Default 536,870,912.
+    ///
+    /// The default of Redis' `proto-max-bulk-len`. Strings stream through, so their size costs
+    /// nothing here. Also bounds what a splice may make of a string. Must be raised together with
+    /// the server's setting.
+    pub bulk_bytes_max: u32,
+    /// The longest line, without its first byte and its end, in bytes. Default 65,536.
+    ///
+    /// `PROTO_INLINE_MAX_SIZE` of Redis for inline commands. In replies a line holds a status, an
+    /// error or a number; 64 KiB leaves room for an error that quotes a script.
+    pub line_bytes_max: u32,
+}
+
+impl Default for RespLimits {
+    fn default() -> Self {
+        Self {
+            command_bytes_max: 1_024 * 1_024,
+            reply_bytes_max: 1_024 * 1_024,
+            bulk_bytes_max: 512 * 1_024 * 1_024,
+            line_bytes_max: 64 * 1_024,
+        }
+    }
+}
+
+/// The most parts of unknown length that may be open inside each other in a RESP reply.
+///
+/// Redis sends none so far; replies whose lengths are known nest as deep as they like.
+pub const STREAMED_DEPTH_MAX: usize = 4;
+
 /// The deepest nesting that the JSON scanner follows: one bit a level in a `u64`.
 ///
 /// What it reads (`INFO`, `CONNECT`, publish acknowledgements) nests two or three levels deep.

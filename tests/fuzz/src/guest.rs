@@ -13,12 +13,16 @@ pub use envelope::envelope;
 use spanbridge_guest::bindings::exports::spanbridge::tracing::messaging::Envelope as Named;
 use spanbridge_guest::envelope::Envelope;
 
-/// An envelope as a route names it; bit 0 of `choice` says which.
+/// Kinds of envelopes, by number.
+const KINDS: [&str; 8] =
+    ["json", "kombu", "bullmq", "sidekiq", "cloudevents", "auto", "json", "kombu"];
+
+/// An envelope as a route names it; the lowest three bits of `choice` say which.
 fn named(choice: u8) -> Named {
-    let kind = if choice & 1 == 0 { "json" } else { "kombu" };
+    let kind = KINDS[usize::from(choice & 7)];
     Named { kind: kind.to_owned(), field: String::new() }
 }
 
 fn known(choice: u8) -> Envelope {
-    Envelope::new(named(choice)).expect("both kinds are known")
+    Envelope::new(named(choice)).expect("all kinds are known")
 }

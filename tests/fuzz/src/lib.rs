@@ -13,17 +13,19 @@ mod guest;
 mod input;
 mod nats;
 mod proxy_protocol;
+mod resp;
 
 pub use amqp::{amqp_frames, amqp_splice, amqp_table};
 pub use guest::{carrier, component, envelope};
 pub use nats::{nats_broker, nats_client, nats_headers, nats_splice};
 pub use proxy_protocol::proxy_protocol;
+pub use resp::{resp_command, resp_reply, resp_splice};
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also the name of their binary and of their folder of seeds.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("amqp_frames", amqp_frames),
     ("amqp_table", amqp_table),
     ("amqp_splice", amqp_splice),
@@ -35,6 +37,9 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("carrier", carrier),
     ("component", component),
     ("proxy_protocol", proxy_protocol),
+    ("resp_command", resp_command),
+    ("resp_reply", resp_reply),
+    ("resp_splice", resp_splice),
 ];
 
 #[cfg(test)]

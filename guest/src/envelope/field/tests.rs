@@ -87,3 +87,15 @@ fn what_is_written_reads_back() {
     encode(&text, &mut out);
     assert_eq!(decode(&out[1..out.len() - 1]).as_deref(), Some(text.as_bytes()));
 }
+
+#[test]
+fn offsets_of_the_text_are_found_in_what_was_written() {
+    let raw = br"a\u00fcb\ud83d\ude00\nc";
+    // The bytes of the text: a, two of u umlaut, b, four of a face, the line end, c.
+    let table = [(0, 0), (1, 1), (3, 7), (4, 8), (8, 20), (9, 22), (10, 23), (99, 23)];
+    for (offset, expected) in table {
+        assert_eq!(RawOffsets::new(raw).of(offset), expected, "{offset}");
+    }
+    let mut rising = RawOffsets::new(raw);
+    assert_eq!(table.map(|(offset, _)| rising.of(offset)), table.map(|(_, expected)| expected));
+}

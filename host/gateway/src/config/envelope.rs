@@ -20,7 +20,9 @@ impl Value for EnvelopeChoice {
     }
 
     fn allowed() -> String {
-        "`\"none\"`, `\"json\"`, `\"kombu\"`, `{ kind = \"json\", field = \"NAME\" }`".to_owned()
+        "`\"none\"`, `\"json\"`, `\"kombu\"`, `\"bullmq\"`, `\"sidekiq\"`, `\"cloudevents\"`, \
+         `\"auto\"`, `{ kind = \"json\", field = \"NAME\" }`"
+            .to_owned()
     }
 
     fn read(found: Found<'_, '_>) -> Result<Self, String> {

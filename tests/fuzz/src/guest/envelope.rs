@@ -26,18 +26,25 @@ pub fn envelope(data: &[u8]) {
     let set: Vec<_> = chosen(which).map(|name| (name, value)).collect();
     let remove: Vec<_> = chosen(which >> 4).collect();
 
+    let named = super::named(kind).kind;
     let envelope = super::known(kind);
     let Some(found) = envelope.scan(body, BODY_BYTES_MAX) else {
         return;
     };
     let Some(splices) = found.splice(&set, &remove) else {
         let full = found.entries().count() + set.len() > ENTRIES_MAX || body.len() > 1_000;
-        assert!(full || str::from_utf8(value).is_err(), "there is a reason to refuse");
+        let closed = !found.is_present() && matches!(&*named, "bullmq" | "auto");
+        assert!(full || closed || str::from_utf8(value).is_err(), "there is a reason to refuse");
         return;
     };
     let after = apply(&splices, body);
     assert_eq!(after, splices.apply(body));
-    let again = envelope.scan(&after, BODY_BYTES_MAX).expect("an envelope stays one");
+    let again = envelope.scan(&after, BODY_BYTES_MAX);
+    // Options of a job are told by the context that is taken away here.
+    if again.is_none() && named == "auto" && remove.contains(&"traceparent") {
+        return;
+    }
+    let again = again.expect("an envelope stays one");
     assert!(again.splice(&set, &remove).is_some_and(|splices| splices.is_empty()));
     assert_eq!(again.is_present(), found.is_present() || !set.is_empty());
     assert_eq!(
@@ -47,9 +54,15 @@ pub fn envelope(data: &[u8]) {
 
     // The oracle refuses half a surrogate pair, and numbers past the range of f64.
     if let Ok(mut expected) = serde_json::from_slice::<Value>(body) {
-        let context = if kind & 1 == 0 { FIELD } else { "headers" };
-        edit(expected.as_object_mut().expect("an envelope is an object"), context, &set, &remove);
+        let object = expected.as_object_mut().expect("an envelope is an object");
         let after: Value = serde_json::from_slice(&after).expect("what is spliced stays JSON");
+        match &*named {
+            "json" => edit_member(object, FIELD, &set, &remove),
+            "kombu" => edit_member(object, "headers", &set, &remove),
+            "sidekiq" => edit(object, &set, &remove),
+            // Properties in guest/tests/job_envelopes.rs have an oracle for these.
+            _ => return,
+        }
         assert_eq!(after, expected);
     }
 }
@@ -67,12 +80,20 @@ fn apply(splices: &Splices, body: &[u8]) -> Vec<u8> {
     out
 }
 
-fn edit(body: &mut Map<String, Value>, context: &str, set: &[(&str, &[u8])], remove: &[&str]) {
+fn edit_member(
+    body: &mut Map<String, Value>,
+    context: &str,
+    set: &[(&str, &[u8])],
+    remove: &[&str],
+) {
     if body.get(context).is_none() && set.is_empty() {
         return;
     }
     let entries = body.entry(context).or_insert_with(|| Value::Object(Map::new()));
-    let entries = entries.as_object_mut().expect("the context object is an object");
+    edit(entries.as_object_mut().expect("the context object is an object"), set, remove);
+}
+
+fn edit(entries: &mut Map<String, Value>, set: &[(&str, &[u8])], remove: &[&str]) {
     let is_set = |name: &str| set.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
     entries.retain(|name, _| {
         is_set(name) || !remove.iter().any(|other| other.eq_ignore_ascii_case(name))
