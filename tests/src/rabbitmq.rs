@@ -184,6 +184,10 @@ impl RabbitMq {
         let mapper_port = self.mapper_port.to_string();
         let arguments = ["-address", "127.0.0.1", "-port", &mapper_port];
         let mapper = Process::spawn("epmd", Command::new("epmd").args(arguments))?;
+        let address = SocketAddr::from(([127, 0, 0, 1], self.mapper_port));
+        eventually("the port mapper to listen", BOUND, || {
+            Ok(TcpStream::connect(address).ok().map(drop))
+        })?;
         let mut server = Process::spawn("rabbitmq-server", &mut self.command(&self.program))?;
         let ids = [server.id().to_string(), mapper.id().to_string()];
         let mut leash = Command::new("sh");
