@@ -161,6 +161,15 @@ impl RabbitMq {
         Ok(process.lines(crate::process::Stream::Out))
     }
 
+    /// Has the declarations so far written to disk: a crash within seconds of one may lose it, and
+    /// its messages with it.
+    ///
+    /// # Errors
+    /// As [`Self::control`].
+    pub fn write_declarations(&self) -> Result<()> {
+        self.control(&["eval", "ok = mnesia:sync_log()."]).map(drop)
+    }
+
     /// Ends it at once, as a crash would. Its data stays.
     ///
     /// # Errors
