@@ -19,6 +19,7 @@ mod harness;
 mod nats;
 mod net;
 mod readme;
+mod redis;
 mod soak;
 mod tidy;
 mod traffic;

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!  client programs ──▶ [Recorder] ──▶ Gateway ──▶ [Recorder] ──▶ NatsServer
-//!  (nats-py, pika, amqplib,              │                          or RabbitMq
-//!   RawNats, RawAmqp, …)                 └─ OTLP ──▶ Receiver ──▶ Tap ──▶ Span
+//!  (nats-py, pika, redis-py,              │                          RabbitMq
+//!   RawNats, RawAmqp, …)                 │                          or RedisServer
+//!                                        └─ OTLP ──▶ Receiver ──▶ Tap ──▶ Span
 //! ```
 //!
 //! Everything runs as a child process on a loopback port of its own and is killed by its own
@@ -36,6 +37,8 @@ pub mod raw;
 pub mod raw_amqp;
 pub mod receiver;
 pub mod recorder;
+pub mod redis_bed;
+pub mod redis_server;
 pub mod span;
 pub mod tool;
 pub mod wait;
@@ -56,5 +59,7 @@ pub use raw::RawNats;
 pub use raw_amqp::{Frame, RawAmqp};
 pub use receiver::{Fault, Receiver, Tap};
 pub use recorder::Recorder;
+pub use redis_bed::RedisBed;
+pub use redis_server::RedisServer;
 pub use span::{Kind, Span};
 pub use wait::{BOUND, eventually};

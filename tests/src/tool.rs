@@ -43,6 +43,16 @@ pub fn rabbitmq_server() -> Result<Option<PathBuf>> {
     found("rabbitmq-server of Debian", "SPANBRIDGE_RABBITMQ", candidates)
 }
 
+/// Finds the Redis server: `SPANBRIDGE_REDIS`, else Debian's.
+///
+/// # Errors
+///
+/// When it is missing and `CI` is set; else a missing one is `None`, and said aloud.
+pub fn redis_server() -> Result<Option<PathBuf>> {
+    let candidates = ["/usr/bin/redis-server", "/usr/sbin/redis-server"].map(PathBuf::from);
+    found("redis-server of Debian", "SPANBRIDGE_REDIS", candidates)
+}
+
 /// Finds Node.js, and the folder of the packages for it: `SPANBRIDGE_NODE`, else the system's.
 ///
 /// # Errors

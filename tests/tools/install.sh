@@ -6,6 +6,7 @@
 #   wasm     the Rust target of the component
 #   nats     Debian's nats-server: the oldest one supported
 #   rabbitmq Debian's rabbitmq-server, which is not started
+#   redis    Debian's redis-server, which is not started
 #   python   .tools/venv: Python clients, an OTLP receiver, and a current nats-server
 #   node     .tools/node: amqplib, and Debian's Node.js where there is none
 #   bench    haproxy, which the gateway is measured beside
@@ -57,6 +58,10 @@ install_rabbitmq() {
   apt_install rabbitmq-server
 }
 
+install_redis() {
+  command -v redis-server >/dev/null || apt_install redis-server
+}
+
 install_python() {
   local wanted=tests/tools/requirements.txt venv=.tools/venv stamp
   stamp=$(sha256sum <$wanted)
@@ -97,7 +102,7 @@ install_deny() {
 }
 
 [ $# -gt 0 ] || die "usage: install.sh all | GROUP..., see the top of this file"
-[ "$*" != all ] || set -- linker rustfmt wasm nats rabbitmq python node fuzz
+[ "$*" != all ] || set -- linker rustfmt wasm nats rabbitmq redis python node fuzz
 for group in "$@"; do
   [ "$(type -t "install_$group")" = function ] || die "no group $group, see the top of this file"
   "install_$group"

@@ -1,4 +1,4 @@
-//! Addresses as users write them: `nats://HOST:PORT`, `amqp://HOST:PORT`, `amqps://HOST:PORT`.
+//! Addresses as users write them, such as `nats://HOST:PORT` or `rediss://HOST`.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,6 +11,8 @@ pub enum Protocol {
     Nats,
     /// AMQP 0-9-1, as RabbitMQ speaks it.
     Amqp,
+    /// RESP, as Redis and Valkey speak it.
+    Redis,
 }
 
 impl Protocol {
@@ -19,6 +21,17 @@ impl Protocol {
         match self {
             Self::Nats => "NATS",
             Self::Amqp => "AMQP",
+            Self::Redis => "Redis",
+        }
+    }
+
+    /// The scheme of an address where TLS comes first. `None`: it comes behind the protocol's own
+    /// words, or TLS is asked for elsewhere.
+    pub const fn tls_scheme(self) -> Option<&'static str> {
+        match self {
+            Self::Nats => None,
+            Self::Amqp => Some("amqps"),
+            Self::Redis => Some("rediss"),
         }
     }
 }
@@ -28,7 +41,7 @@ impl Protocol {
 pub struct Address {
     /// What is spoken there.
     pub protocol: Protocol,
-    /// The scheme asks for TLS from the first byte on: `amqps`.
+    /// The scheme asks for TLS from the first byte on: `amqps`, `rediss`.
     pub tls: bool,
     /// A name or an IP address, without brackets.
     pub host: String,
@@ -37,10 +50,12 @@ pub struct Address {
 }
 
 /// Schemes: protocol, whether TLS comes first, the port unless told otherwise.
-const SCHEMES: [(&str, Protocol, bool, u16); 3] = [
+const SCHEMES: [(&str, Protocol, bool, u16); 5] = [
     ("nats", Protocol::Nats, false, 4222),
     ("amqp", Protocol::Amqp, false, 5672),
     ("amqps", Protocol::Amqp, true, 5671),
+    ("redis", Protocol::Redis, false, 6379),
+    ("rediss", Protocol::Redis, true, 6379),
 ];
 
 impl Address {
@@ -53,7 +68,7 @@ impl Address {
         let address: Self = text.parse()?;
         match address.protocol {
             Protocol::Nats => Ok(address),
-            Protocol::Amqp => {
+            Protocol::Amqp | Protocol::Redis => {
                 Err(AddressError { found: text.to_owned(), why: ": a NATS server is needed" })
             }
         }
@@ -118,7 +133,7 @@ impl FromStr for Address {
         let &(_, protocol, tls, default_port) = known.ok_or_else(|| match scheme {
             "tls" => error(": TLS is switched on by [listener.tls] and broker_tls"),
             "ws" | "wss" => error(": WebSocket is not spoken"),
-            _ => error(": the protocols are nats, amqp and amqps"),
+            _ => error(": the protocols are nats, amqp, amqps, redis and rediss"),
         })?;
         if rest.contains('@') {
             return Err(error(": leave user and password to the client"));
@@ -126,6 +141,9 @@ impl FromStr for Address {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if protocol == Protocol::Amqp && rest.contains('/') {
             return Err(error(": leave the virtual host to the client"));
+        }
+        if protocol == Protocol::Redis && rest.contains('/') {
+            return Err(error(": leave the database to the client"));
         }
         let (host, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((host, "")) => (host, None),
@@ -167,6 +185,8 @@ mod tests {
             ("amqp://broker", "broker", 5672),
             ("amqps://[::1]", "::1", 5671),
             ("amqps://broker:1/", "broker", 1),
+            ("redis://broker", "broker", 6379),
+            ("rediss://[::1]:1", "::1", 1),
         ];
         for (text, host, port) in table {
             let address: Address = text.parse().unwrap();
@@ -184,7 +204,8 @@ mod tests {
             "nats://",
             "nats://h:x",
             "nats://h:70000",
-            "redis://h:1",
+            "valkey://h:1",
+            "redis://h/0",
             "tls://h:1",
             "unix:///run/nats.sock",
             "nats://[::1",

@@ -13,7 +13,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::address::{Address, Protocol};
+use crate::address::Address;
 use crate::admin::AdminConfig;
 use crate::net::options::{BrokerTlsOptions, NetOptions, TlsOptions};
 use crate::pattern::Pattern;
@@ -89,7 +89,7 @@ impl ListenerConfig {
     /// What holds of its connections, with what its addresses say.
     pub(crate) fn net_in_force(&self) -> NetOptions {
         let mut net = self.net.clone();
-        if self.listen.protocol == Protocol::Amqp {
+        if self.listen.protocol.tls_scheme().is_some() {
             // The protocol has no word for it: TLS comes first or not at all.
             net.tls = net.tls.map(|tls| TlsOptions { first: true, ..tls });
             if self.brokers.iter().any(|broker| broker.tls) {
@@ -233,23 +233,23 @@ impl ListenerConfig {
             let name = protocol.name();
             return Err(format!("brokers: expected addresses of {name} brokers, found {broker}"));
         }
-        if protocol != Protocol::Amqp {
-            return Ok(());
-        }
+        let Some(scheme) = protocol.tls_scheme() else { return Ok(()) };
         match (listen.tls, net.tls.is_some()) {
             (true, false) => {
-                return Err("tls: expected certificate and key, for amqps, found none".to_owned());
+                return Err(format!("tls: expected certificate and key, for {scheme}, found none"));
             }
             (false, true) => {
                 return Err(format!(
-                    "tls: expected it with listen = \"amqps://…\", found {listen}"
+                    "tls: expected it with listen = \"{scheme}://…\", found {listen}"
                 ));
             }
             _ => {}
         }
         if net.broker_tls.is_some() && !brokers.iter().any(|broker| broker.tls) {
             let broker = &brokers[0];
-            return Err(format!("broker_tls: expected it with a broker amqps://…, found {broker}"));
+            return Err(format!(
+                "broker_tls: expected it with a broker {scheme}://…, found {broker}"
+            ));
         }
         Ok(())
     }

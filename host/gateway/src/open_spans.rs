@@ -218,7 +218,8 @@ impl OpenSpans {
         with_others: bool,
         settle: &mut SettleBatch,
     ) -> bool {
-        let comes_again = matches!(end.outcome, Outcome::Nack | Outcome::Requeue);
+        let comes_again =
+            matches!(end.outcome, Outcome::Nack | Outcome::Requeue | Outcome::Claimed);
         let settled = self.change(self.shard_of(key), |shard| {
             let (settled, last) = shard.update(key, |attempt| {
                 (attempt.unsettled.take().map(|work| (work, attempt.span.take())), attempt.last)

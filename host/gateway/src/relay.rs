@@ -25,6 +25,7 @@ mod edits;
 mod held;
 pub mod nats;
 mod protocols;
+pub mod redis;
 mod remembered;
 mod session_routes;
 mod shared;

@@ -189,6 +189,7 @@ fn settings(
     let system = match listener.listen.protocol {
         Protocol::Nats => "nats",
         Protocol::Amqp => "rabbitmq",
+        Protocol::Redis => "redis",
     };
     options.settings(system, &listener.brokers[0], env)
 }

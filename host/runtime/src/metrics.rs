@@ -152,8 +152,10 @@ counters! {
     }, "Client connections that became no session, by why: too many sessions, too many of one \
         source, a bad PROXY header, a failed TLS handshake, or no broker can be reached.";
     sessions_raw: SessionsRaw {
-        reason = tls, version, protocol
-    }, "Sessions that were relayed unread from some byte on, by why.";
+        reason = tls, version, protocol, mode, awaited
+    }, "Sessions that were relayed unread from some byte on, by why: the peers speak TLS with each \
+        other, another version or another protocol, a command of Redis whose answers are no \
+        replies, or more awaited replies than can be told apart.";
     messages_seen: MessagesSeen {
         direction = published, delivered
     }, "Messages between producers and consumers that were seen, control traffic left out.";
@@ -193,6 +195,12 @@ counters! {
         listener knew too many.";
     attempts_forgotten, "AMQP messages to be delivered again whose last attempt was forgotten, \
         because a listener knew too many.";
+    redis_unread: RedisUnread {
+        reason = command, reply, count
+    }, "Commands and replies of Redis that were not looked into, by why: a command or a reply \
+        longer than is held or not in an array, or too many awaited replies.";
+    redis_consumers_forgotten, "Consumers of Redis streams whose unsettled entries are counted \
+        anew, because a session had too many.";
     settle_unmatched, "Settlements of messages whose delivery is not known.";
     open_spans_evicted: OpenSpansEvicted {
         reason = count, bytes, age

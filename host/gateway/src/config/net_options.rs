@@ -44,7 +44,7 @@ section! {
         /// reads the file again.
         [client_ca]: PathBuf = "";
         /// The handshake comes first; else behind the server's `INFO`, as NATS clients expect it.
-        /// On AMQP it always does.
+        /// On AMQP and Redis it always does.
         [first]: bool = "false";
     }
 }
@@ -62,7 +62,8 @@ section! {
         [key]: PathBuf = "";
         /// The name that the broker's certificate has to be for. Unset: the broker's host.
         [server_name]: String = "";
-        /// The handshake comes first; else behind the server's `INFO`. On AMQP it always does.
+        /// The handshake comes first; else behind the server's `INFO`. On AMQP and Redis it always
+        /// does.
         [first]: bool = "false";
     }
 }

@@ -127,7 +127,8 @@ impl Value for Address {
     }
 
     fn allowed() -> String {
-        "`nats://HOST:PORT`, `amqp://HOST:PORT`, `amqps://HOST:PORT`".to_owned()
+        "`nats://HOST:PORT`, `amqp://HOST:PORT`, `redis://HOST:PORT`, `amqps://…`, `rediss://…`"
+            .to_owned()
     }
 
     fn read(found: Found<'_, '_>) -> Result<Self, String> {

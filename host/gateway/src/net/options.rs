@@ -31,8 +31,8 @@ pub struct TlsOptions {
     pub key: PathBuf,
     /// Clients have to show a certificate that leads back to one of these: a PEM file.
     pub client_ca: Option<PathBuf>,
-    /// The handshake comes first, as always on AMQP; else behind the server's `INFO`, as NATS
-    /// clients expect it.
+    /// The handshake comes first, as always on AMQP and Redis; else behind the server's `INFO`, as
+    /// NATS clients expect it.
     pub first: bool,
 }
 
@@ -48,7 +48,7 @@ pub struct BrokerTlsOptions {
     pub key: Option<PathBuf>,
     /// The name that the broker's certificate has to be for; without it, the broker's host.
     pub server_name: Option<String>,
-    /// The handshake comes first; else behind the server's `INFO`. Always so on AMQP.
+    /// The handshake comes first; else behind the server's `INFO`. Always so on AMQP and Redis.
     pub first: bool,
 }
 

@@ -6,6 +6,7 @@ use spanbridge_wire::nats::TlsSaid;
 
 use super::amqp::{AmqpRelay, AmqpShared};
 use super::nats::{NatsRelay, NatsShared};
+use super::redis::{RedisRelay, RedisShared};
 use super::{Relay, Shared};
 use crate::address::Protocol;
 use crate::routing::RouteTable;
@@ -16,6 +17,7 @@ use crate::service::Services;
 pub(crate) enum Sessions {
     Nats(Arc<NatsShared>),
     Amqp(Arc<AmqpShared>),
+    Redis(Arc<RedisShared>),
 }
 
 impl Sessions {
@@ -32,6 +34,7 @@ impl Sessions {
                 Self::Nats(Arc::new(shared))
             }
             Protocol::Amqp => Self::Amqp(Arc::new(AmqpShared::with_routes(routes, services))),
+            Protocol::Redis => Self::Redis(Arc::new(RedisShared::with_routes(routes, services))),
         }
     }
 
@@ -40,6 +43,7 @@ impl Sessions {
         match self {
             Self::Nats(shared) => Box::new(NatsRelay::new(Arc::clone(shared))),
             Self::Amqp(shared) => Box::new(AmqpRelay::new(Arc::clone(shared))),
+            Self::Redis(shared) => Box::new(RedisRelay::new(Arc::clone(shared))),
         }
     }
 
@@ -52,6 +56,7 @@ impl Sessions {
         match self {
             Self::Nats(shared) => &shared.listener,
             Self::Amqp(shared) => &shared.listener,
+            Self::Redis(shared) => &shared.listener,
         }
     }
 }

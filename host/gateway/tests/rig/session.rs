@@ -68,6 +68,8 @@ impl Session {
                 return;
             }
             assert!(!self.relay.is_at_boundary(from), "more is held");
+            // Behind each write but the last, which is the caller's.
+            self.tools.settle_ended();
             bytes = b"";
         }
     }

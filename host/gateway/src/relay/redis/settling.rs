@@ -1,0 +1,82 @@
+//! Entries that are done with: `XACK` and `XACKDEL`, on whatever connection.
+//!
+//! One command may settle more than a batch of ended spans takes. The rest ends behind the next
+//! writes, and what was read behind that command waits for it.
+
+use spanbridge::{Outcome, Settlement};
+use spanbridge_wire::resp::{Acknowledge, Command};
+
+use super::entry::{EntryId, Group, is_control};
+use super::limits::ENDED_PER_READ_MAX;
+use super::state::{Call, State};
+
+/// What has not been settled yet of what one command settles.
+#[derive(Debug)]
+pub(super) struct Ending {
+    command: Command,
+    /// The command.
+    bytes: Box<[u8]>,
+    database: u64,
+    /// So many have been.
+    settled: usize,
+}
+
+impl State {
+    /// A client says that entries are done with.
+    pub(super) fn acknowledge(&mut self, command: &Command, bytes: &[u8], call: &mut Call<'_>) {
+        let database = self.database;
+        if let Some(settled) = self.settle_from(0, command, bytes, database, call) {
+            let ending = Ending { command: *command, bytes: bytes.into(), database, settled };
+            self.ending = Some(Box::new(ending));
+        }
+    }
+
+    /// Answers whether everything has been settled that the client has said so of.
+    pub(super) fn go_on_ending(&mut self, call: &mut Call<'_>) -> bool {
+        let Some(mut ending) = self.ending.take() else { return true };
+        let Ending { command, bytes, database, settled } = &*ending;
+        match self.settle_from(*settled, command, bytes, *database, call) {
+            None => true,
+            Some(settled) => {
+                ending.settled = settled;
+                self.ending = Some(ending);
+                false
+            }
+        }
+    }
+
+    /// Settles entries that a command names, from one on. Answers how many have been, if not all.
+    fn settle_from(
+        &self,
+        from: usize,
+        command: &Command,
+        bytes: &[u8],
+        database: u64,
+        call: &mut Call<'_>,
+    ) -> Option<usize> {
+        let acknowledge = Acknowledge::of(command, bytes)?;
+        let (stream, name) = (acknowledge.key.of(bytes), acknowledge.group?.of(bytes));
+        let is_traced = self.routes.get(self.routes.choose(&[stream])).route.is_some();
+        if !is_traced || is_control(stream) {
+            return None;
+        }
+        let group = Group { listener: call.shared.number, database, stream, name };
+        let with_others = acknowledge.ids.left() > 1;
+        let mut key = Vec::new();
+        for (at, id) in acknowledge.ids.enumerate().skip(from) {
+            let tools = &mut *call.tools;
+            if tools.settle.len() >= ENDED_PER_READ_MAX || tools.settle.is_full() {
+                return Some(at);
+            }
+            let Some(id) = EntryId::parse(id.of(bytes)) else { continue };
+            key.clear();
+            group.write_key(id, &mut key);
+            let end = Settlement::new(Outcome::Ack, call.now);
+            let settle = &mut tools.settle;
+            if !tools.open_spans.settle_for_good(&key, &end, with_others, settle) {
+                tools.counters.settle_unmatched.add(1);
+            }
+        }
+        None
+    }
+}

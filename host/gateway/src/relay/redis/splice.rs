@@ -1,0 +1,111 @@
+//! Changing the fields of entries.
+//!
+//! ```text
+//! input    │ XADD                  │ SET │            [entry, entry, entry]
+//! output   │ XADD, with two fields │ SET │            [entry, entry with another value, entry]
+//! ```
+//!
+//! Nothing else of a command or a reply changes. What cannot be rewritten safely stays as it is.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use spanbridge::Edits;
+use spanbridge_wire::limits::RespLimits;
+use spanbridge_wire::resp::{self, FieldEdit, FieldList, Refusal};
+
+use crate::header_names::HeaderNames;
+use crate::measure::Measures;
+use crate::relay::edits::{Spelling, with_header_edits};
+use crate::relay::splicer::Splicer;
+use crate::routing::Choice;
+
+/// An `XADD` of one read.
+#[derive(Debug)]
+pub(super) struct MarkedPublish {
+    /// Where it is in the input.
+    pub(super) range: Range<usize>,
+    pub(super) fields: FieldList,
+    /// Its fields may be changed.
+    pub(super) editable: bool,
+    /// Its number in the batch.
+    pub(super) index: usize,
+    /// Its route.
+    pub(super) choice: Choice,
+    /// Of its route and destination. `None`: nobody measures.
+    pub(super) measures: Option<Arc<Measures>>,
+    /// The place of its reply. `None`: there will be none.
+    pub(super) number: Option<u64>,
+}
+
+/// An entry of one read that goes to a consumer.
+#[derive(Debug)]
+pub(super) struct MarkedEntry {
+    /// Where the reply is in the input that it is a part of.
+    pub(super) range: Range<usize>,
+    pub(super) fields: FieldList,
+    /// Its number in the batch.
+    pub(super) index: usize,
+    /// Its route.
+    pub(super) choice: Choice,
+    /// Of its route and destination. `None`: nobody measures.
+    pub(super) measures: Option<Arc<Measures>>,
+    /// Where its key is among those of the read. `None`: nothing will be said of it.
+    pub(super) key: Option<Range<usize>>,
+    /// Nobody got it before, so its wait is a wait in the stream.
+    pub(super) is_first: bool,
+}
+
+/// Edits as the codec of RESP has them.
+struct Resp;
+
+impl Spelling for Resp {
+    type Edit<'a> = FieldEdit<'a>;
+
+    fn edit<'a>(name: &'a [u8], value: Option<&'a [u8]>) -> FieldEdit<'a> {
+        FieldEdit { name, value }
+    }
+}
+
+/// Changes an `XADD`. Commands come in the order of the input.
+pub(super) fn edit_command(
+    splicer: &mut Splicer<'_>,
+    marked: &MarkedPublish,
+    edits: Edits<'_>,
+    names: &HeaderNames,
+    limits: &RespLimits,
+) -> Result<(), Refusal> {
+    if edits.is_empty() {
+        return Ok(());
+    }
+    let mut result = Ok(());
+    rewrite(splicer, &marked.range, limits, |command| {
+        result = edit(command, &marked.fields, edits, names);
+    });
+    result
+}
+
+/// Changes a command or a reply.
+pub(super) fn rewrite(
+    splicer: &mut Splicer<'_>,
+    range: &Range<usize>,
+    limits: &RespLimits,
+    change: impl FnOnce(&mut resp::Splicer<'_, '_>),
+) {
+    let bytes = splicer.bytes_from(range.start).get(..range.len()).unwrap_or_default();
+    splicer.write_over(range.clone(), |out| {
+        let mut inner = resp::Splicer::new(bytes, limits, out);
+        change(&mut inner);
+        inner.finish();
+    });
+}
+
+/// Changes the fields of one entry.
+pub(super) fn edit(
+    splicer: &mut resp::Splicer<'_, '_>,
+    fields: &FieldList,
+    edits: Edits<'_>,
+    names: &HeaderNames,
+) -> Result<(), Refusal> {
+    with_header_edits::<Resp, _>(edits, names, |edits| splicer.fields(fields, edits).map(drop))
+}

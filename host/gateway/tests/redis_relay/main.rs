@@ -1,0 +1,21 @@
+//! The Redis relay with the component in it, between two peers in memory.
+
+mod bytes;
+mod faults;
+mod harness;
+mod reading;
+mod replies;
+mod routes;
+mod settling;
+mod streams;
+
+#[path = "../rig/bed.rs"]
+mod bed;
+#[path = "../rig/faulty.rs"]
+mod faulty;
+#[path = "../rig/random.rs"]
+mod random;
+#[path = "../rig/session.rs"]
+mod session_rig;
+#[path = "../rig/spans.rs"]
+mod spans;

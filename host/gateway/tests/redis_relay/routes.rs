@@ -1,0 +1,67 @@
+//! Which route a message belongs to.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use spanbridge::env;
+use spanbridge_gateway::config::Config;
+use spanbridge_gateway::routes::Routes;
+
+use crate::harness::{Bed, Session, entry, stream, string};
+
+const LISTENER: &str =
+    "[[listener]]\nlisten = \"redis://127.0.0.1:0\"\nbrokers = [\"redis://b\"]\n";
+
+/// A bed whose sessions have the routes of a file.
+fn routed(text: &str) -> Bed {
+    let bed = Bed::new(7);
+    let services = bed.services.clone();
+    let mut routes =
+        Routes::new(bed.runtime.clone(), env::Settings::default(), services, Arc::default());
+    let config = Config::parse(&format!("{LISTENER}{text}")).unwrap();
+    let (tables, _) = routes.apply(&config, Instant::now()).unwrap();
+    bed.shared.listener.set_routes(tables[0].clone());
+    bed
+}
+
+/// Adds an entry to a stream, reads it and settles it.
+fn pass(session: &mut Session, key: &str) {
+    session.ask(&format!("XADD {key} * a 1"), string("5-0"));
+    let words = format!("XREADGROUP GROUP g c STREAMS {key} >");
+    session.ask(&words, stream(key, &[entry("5-0", "a 1")]));
+    session.ask(&format!("XACK {key} g 5-0"), ":1\r\n");
+}
+
+#[test]
+fn a_route_that_is_off_changes_no_byte_and_its_settlements_are_no_strangers() {
+    let bed = routed("[[route]]\ndestination = \"quiet\"\noff = true\n");
+    let mut session = bed.session();
+    pass(&mut session, "quiet");
+    assert!(session.unchanged && bed.spans().is_empty() && bed.open_spans.is_empty());
+    assert_eq!(bed.counters.settle_unmatched.get(), 0);
+    pass(&mut session, "loud");
+    let names: Vec<_> = bed.spans().into_iter().map(|span| span.name).collect();
+    assert_eq!(names, ["publish loud", "process loud"]);
+}
+
+#[test]
+fn a_route_of_a_user_holds_once_the_broker_has_let_the_user_in() {
+    let bed = routed("[[route]]\nuser = \"app\"\noff = true\n");
+    let mut session = bed.session();
+    session.ask("AUTH app wrong", "-WRONGPASS no\r\n");
+    pass(&mut session, "s");
+    assert_eq!(bed.spans().len(), 2);
+    session.ask("AUTH app right", "+OK\r\n");
+    pass(&mut session, "s");
+    assert_eq!(bed.spans().len(), 2);
+}
+
+#[test]
+fn ids_are_taken_out_between_colons_and_services_are_named() {
+    let bed = routed("[listener.route]\nscrub = [\"number\"]\nconsumer_service = \"auditor\"\n");
+    pass(&mut bed.session(), "orders:17:paid");
+    let [publish, process] = &bed.spans()[..] else { panic!("two spans") };
+    assert_eq!(publish.name, "publish orders:{id}:paid");
+    assert_eq!(process.name, "process orders:{id}:paid");
+    assert_eq!(process.resource, bed.resources.register("auditor", &[]));
+}

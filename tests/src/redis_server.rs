@@ -1,0 +1,96 @@
+//! A real redis-server of Debian, as a child process.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use tempfile::TempDir;
+
+use crate::process::Process;
+use crate::wait::{BOUND, eventually};
+use crate::{port, tool};
+
+/// Longest that an answer may take on loopback.
+const ANSWER_BOUND: Duration = Duration::from_secs(5);
+
+/// A server of its own for one test.
+#[derive(Debug)]
+pub struct RedisServer {
+    program: PathBuf,
+    port: u16,
+    folder: TempDir,
+    process: Option<Process>,
+}
+
+impl RedisServer {
+    /// Starts a server; `None` when the tool is missing and may be.
+    ///
+    /// # Errors
+    /// When it does not come up, or is missing where it must not be.
+    pub fn start() -> Result<Option<Self>> {
+        let Some(program) = tool::redis_server()? else { return Ok(None) };
+        let mut server =
+            Self { program, port: port::free()?, folder: TempDir::new()?, process: None };
+        server.restart()?;
+        Ok(Some(server))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// Where it listens, as clients want it.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address())
+    }
+
+    /// Ends it at once, as a crash would. What it has written to its log of commands stays.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn kill(&mut self) -> Result<()> {
+        if let Some(mut process) = self.process.take() {
+            process.kill()?;
+        }
+        Ok(())
+    }
+
+    /// Starts it again, on the same port and data. A server that still runs is killed first.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn restart(&mut self) -> Result<()> {
+        self.kill()?;
+        let mut command = Command::new(&self.program);
+        command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string()]);
+        // Every command is in the log before it is answered.
+        command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
+        command.arg("--dir").arg(self.folder.path());
+        let mut process = Process::spawn("redis-server", &mut command)?;
+        let address = self.address();
+        eventually("redis-server to answer", BOUND, || {
+            if !process.is_running()? {
+                let status = process.wait(BOUND)?;
+                return Err(anyhow!("redis-server ended with {status}"));
+            }
+            Ok(ping(address).ok())
+        })
+        .context("redis-server did not come up")?;
+        self.process = Some(process);
+        Ok(())
+    }
+}
+
+fn ping(address: SocketAddr) -> Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(ANSWER_BOUND))?;
+    stream.write_all(b"PING\r\n")?;
+    let mut answer = [0; 7];
+    stream.read_exact(&mut answer)?;
+    ensure!(&answer == b"+PONG\r\n", "expected +PONG, found {}", answer.escape_ascii());
+    Ok(())
+}
