@@ -48,14 +48,14 @@ impl State {
             Kind::Array => is_subscribed && !self.is_resp3,
             _ => false,
         };
-        if may_be_published && self.published(tokens.clone()) || reply.kind == Kind::Push {
+        if may_be_published && self.published(tokens) || reply.kind == Kind::Push {
             return;
         }
         match self.replies.pop() {
-            Some(Awaited::Queued(awaited)) if is_queued(tokens.clone()) => {
+            Some(Awaited::Queued(awaited)) if is_queued(tokens) => {
                 self.queued.push(*awaited);
             }
-            Some(Awaited::QueuedPlain(_)) if is_queued(tokens.clone()) => {
+            Some(Awaited::QueuedPlain(_)) if is_queued(tokens) => {
                 self.queued.push(Awaited::Plain(1));
             }
             // The broker refuses it, or knows of no transaction.
@@ -113,7 +113,7 @@ impl State {
                 self.awaited_bytes = self.awaited_bytes.saturating_sub(reading.bytes());
                 self.mark_entries(&reading, reply, found, call);
             }
-            Awaited::Select { former } if is_error(reply.clone()) => self.database = former,
+            Awaited::Select { former } if is_error(reply) => self.database = former,
             Awaited::Login { user } => self.logged_in(user, reply, call),
             _ => {}
         }
@@ -166,7 +166,7 @@ impl State {
                 return self.give_up_queued(call);
             };
             left = rest;
-            self.answered(awaited, reply.clone(), found, call);
+            self.answered(awaited, reply, found, call);
             // Not more than the elements of a list, which are a `u32`.
             if reply.step_over(u32::try_from(replies).unwrap_or(u32::MAX)).is_none() {
                 return self.give_up_queued(call);
