@@ -161,6 +161,15 @@ impl RabbitMq {
         Ok(process.lines(crate::process::Stream::Out))
     }
 
+    /// Has the declarations so far written to disk: a crash within seconds of one may lose it, and
+    /// its messages with it.
+    ///
+    /// # Errors
+    /// As [`Self::control`].
+    pub fn write_declarations(&self) -> Result<()> {
+        self.control(&["eval", "ok = mnesia:sync_log()."]).map(drop)
+    }
+
     /// Ends it at once, as a crash would. Its data stays.
     ///
     /// # Errors
@@ -184,6 +193,10 @@ impl RabbitMq {
         let mapper_port = self.mapper_port.to_string();
         let arguments = ["-address", "127.0.0.1", "-port", &mapper_port];
         let mapper = Process::spawn("epmd", Command::new("epmd").args(arguments))?;
+        let address = SocketAddr::from(([127, 0, 0, 1], self.mapper_port));
+        eventually("the port mapper to listen", BOUND, || {
+            Ok(TcpStream::connect(address).ok().map(drop))
+        })?;
         let mut server = Process::spawn("rabbitmq-server", &mut self.command(&self.program))?;
         let ids = [server.id().to_string(), mapper.id().to_string()];
         let mut leash = Command::new("sh");

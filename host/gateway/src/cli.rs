@@ -391,7 +391,7 @@ mod tests {
             "--listen nats://127.0.0.1:1",
             "--broker nats://127.0.0.1:1",
             "--config x --listen nats://127.0.0.1:1 --broker nats://127.0.0.1:2",
-            "--listen redis://127.0.0.1:1 --broker nats://127.0.0.1:2",
+            "--listen kafka://127.0.0.1:1 --broker nats://127.0.0.1:2",
             "--log-format xml --config x",
         ] {
             assert!(gateway(line).is_err(), "{line}");

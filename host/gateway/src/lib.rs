@@ -46,4 +46,5 @@ pub mod serve;
 pub mod service;
 mod session;
 mod threads;
+mod timestamp;
 mod worker;

@@ -43,7 +43,6 @@ mod properties;
 #[cfg(test)]
 mod samples;
 mod span;
-mod timestamp;
 mod waiting;
 
 use connect::{Connection, Network, Notices};

@@ -114,9 +114,7 @@ impl Session {
         }
         for side in [Side::Client, Side::Broker] {
             if let Poll::Ready(Err((by, error))) = self.poll_direction(side, cx) {
-                let has_parted = self.relay.has_parted();
-                let cause = if has_parted { Cause::Ended } else { Cause::Io(error) };
-                return Poll::Ready(Close { by, cause });
+                return Poll::Ready(self.failed(by, error));
             }
         }
         if self.to_broker.shut && self.to_client.shut {
@@ -130,6 +128,19 @@ impl Session {
             return self.poll_part(cx);
         }
         Poll::Pending
+    }
+
+    /// How a session ended whose connection failed.
+    fn failed(&self, by: By, error: io::Error) -> Close {
+        let was_left = by == By::Broker
+            && self.first_end == Some(Side::Client)
+            && error.kind() == io::ErrorKind::ConnectionReset;
+        if was_left {
+            // RabbitMQ resets the connection of a client that went without a word.
+            return Close { by: By::Client, cause: Cause::Ended };
+        }
+        let has_parted = self.relay.has_parted();
+        Close { by, cause: if has_parted { Cause::Ended } else { Cause::Io(error) } }
     }
 
     /// Tells both peers that it is over.

@@ -21,9 +21,10 @@
 //! [`Tokens`], [`StreamReply`], [`Popped`] and [`Published`] in replies. [`Splicer`] changes fields
 //! and strings, and nothing else.
 //!
-//! Which reply answers which command is the caller's to remember: a subscription is answered once
-//! for each channel, an [`Empty`](CommandFrame::Empty) command never, and `CLIENT REPLY` decides
-//! about the rest.
+//! Which reply answers which command is the caller's to remember. A subscription is answered once
+//! for each channel, in version 2 by lists, in version 3 by pushes, so by no reply at all; an
+//! [`Empty`](CommandFrame::Empty) command is never answered, and `CLIENT REPLY` decides about the
+//! rest.
 //!
 //! Not read here: what follows `MONITOR`, `SYNC` and `PSYNC`, whose answers are no replies, and
 //! quoted inline commands. Passwords are stepped over. Lengths are read as strictly as Redis

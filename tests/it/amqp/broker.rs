@@ -19,6 +19,7 @@ fn rabbitmq_keeps_a_confirmed_message_over_a_crash() -> Result<()> {
         client.send_frame(&frame)?;
     }
     client.expect(60, 80)?;
+    server.write_declarations()?;
     server.kill()?;
     assert!(client.frame().is_err(), "a killed broker must not answer");
     assert!(RawAmqp::connect(server.address()).is_err(), "a killed broker must not listen");

@@ -135,6 +135,19 @@ fn task_acknowledged_late_is_as_long_as_its_work() -> Result<()> {
 }
 
 #[test]
+fn countdown_is_not_shown_as_work() -> Result<()> {
+    let way = Way { late: true, ..Way::default() };
+    let Some(played) = play(way, &["countdown"])? else { return Ok(()) };
+    let (publish, process) = (only(&played.spans, PUBLISH)?, only(&played.spans, PROCESS)?);
+    // The program counts down 1.5 s, which the worker waits with the task in its hands.
+    assert!(process.start > publish.end + 1_000_000_000, "{process:#?}");
+    assert!(process.duration().as_secs_f64() < 1.0, "{process:#?}");
+    let estimated = process.attributes.get("spanbridge.start_estimated");
+    assert_eq!(estimated, Some(&Value::Bool(true)), "{process:#?}");
+    Ok(())
+}
+
+#[test]
 fn retried_task_does_not_hang_under_a_stale_context() -> Result<()> {
     for late in [false, true] {
         let way = Way { late, ..Way::default() };

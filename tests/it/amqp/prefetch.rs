@@ -39,3 +39,31 @@ fn messages_taken_ahead_are_said_to_be() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn stated_concurrency_makes_process_spans_as_long_as_the_work() -> Result<()> {
+    let Some(bed) = AmqpBed::start_with("[[route]]\nconcurrency = 1\n", |settings| settings)?
+    else {
+        return Ok(());
+    };
+    let url = bed.url();
+    let common = ["--url", &url, "--queue", "orders", "--count", "250"];
+    Client::run("amqp_pika.py", &[&["produce"], &common[..]].concat())?;
+    let ahead = ["work", "--name", "billing", "--prefetch", "250", "--work", "0.01"];
+    let said = Client::run("amqp_pika.py", &[&ahead[..], &common[..]].concat())?;
+    let (exit, spans) = bed.finish()?;
+    check_exit(&exit);
+    let processes = named(&spans, "process orders");
+    assert_eq!(processes.len(), MESSAGES);
+    let sum: f64 = processes.iter().map(|span| span.duration().as_secs_f64()).sum();
+    let works = said.iter().filter(|event| event["event"] == "message");
+    let worked: f64 = works
+        .map(|event| {
+            let time = |name: &str| event[name].as_f64().unwrap_or_default();
+            time("settled") - time("received")
+        })
+        .sum();
+    assert!(worked > WORK * MESSAGES as f64, "{worked} s");
+    assert!((sum - worked).abs() < 0.2 * worked, "spans {sum} s, work {worked} s");
+    Ok(())
+}

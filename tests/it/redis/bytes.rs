@@ -23,7 +23,7 @@ const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-
 enum Element {
     Line(Vec<u8>),
     String(Vec<u8>),
-    List(Vec<Element>),
+    List(Vec<Self>),
 }
 
 /// What the client sends. Ids are its own, so that both servers answer the same.

@@ -87,7 +87,7 @@ fn a_value_that_cannot_be_used_is_shown_with_what_is_allowed() {
         ("allow_remote = 1", "allow_remote: expected true or false, found 1"),
         ("[[listener]]\nlisten = \"x\"", "[[listener]] 1: listen: expected an address like"),
         (
-            "[[listener]]\nbrokers = [\"redis://h\"]",
+            "[[listener]]\nbrokers = [\"kafka://h\"]",
             "line 2, column 11: [[listener]] 1: brokers: expected an address like",
         ),
         ("[[listener]]\nbrokers = []", "brokers: expected 1 to 64 of `nats://HOST:PORT`, `amqp://"),

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::timestamp::unix_nanos;
+use crate::timestamp::unix_nanos;
 
 /// Longest event: what a server lets anybody publish unless it is told otherwise (`max_payload`).
 /// That is some seven thousand subscribers.

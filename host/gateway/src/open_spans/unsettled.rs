@@ -114,6 +114,8 @@ pub struct Starting<'a> {
     pub concurrency: Option<NonZeroU32>,
     /// What its duration is recorded in. `None`: nobody measures.
     pub measures: Option<&'a Arc<Measures>>,
+    /// Before then it is not worked on, as the message says. 0: it does not say.
+    pub not_before: u64,
     /// When it is delivered, in nanoseconds since the Unix epoch.
     pub now: u64,
 }
@@ -129,6 +131,8 @@ pub(super) struct Work {
     /// Its duration may hold time that it waited in the client, or others were worked on.
     pub(super) prefetched: bool,
     turn: Turn,
+    /// Before then it does not begin. Not after `start`: it may begin at once.
+    not_before: u64,
     measures: Option<Arc<Measures>>,
 }
 
@@ -145,7 +149,7 @@ enum Turn {
 
 impl Work {
     pub(super) fn new(starting: &Starting<'_>) -> Self {
-        let Starting { unsettled, concurrency, measures, now } = *starting;
+        let Starting { unsettled, concurrency, measures, not_before, now } = *starting;
         let others = unsettled.0.count.fetch_add(1, Ordering::Relaxed);
         let turn = match concurrency {
             None => Turn::Unknown,
@@ -157,19 +161,24 @@ impl Work {
             start: now,
             prefetched: concurrency.is_none() && others > 0,
             turn,
+            not_before,
             measures: measures.cloned(),
         }
     }
 
     /// Answers whether its beginning will be an estimate.
     pub(super) fn is_estimated(&self) -> bool {
-        matches!(self.turn, Turn::Later(_))
+        matches!(self.turn, Turn::Later(_)) || self.not_before > self.start
     }
 
     /// It is over. Answers when it began, where that is known better than its delivery; else 0.
     pub(super) fn end(self, span: Option<&OpenSpan>, outcome: Outcome, now: u64) -> u64 {
-        let estimate = self.began(now);
-        let Self { one, start, prefetched, measures, .. } = self;
+        let mut estimate = self.began(now);
+        let Self { one, start, prefetched, not_before, measures, .. } = self;
+        if not_before > start {
+            // What is settled before its time was not worked on.
+            estimate = estimate.max(not_before).min(now);
+        }
         drop(one);
         if let Some(measures) = measures {
             let duration = now.saturating_sub(start.max(estimate));
@@ -213,7 +222,8 @@ mod tests {
     const ONE: Option<NonZeroU32> = NonZeroU32::new(1);
 
     fn deliver(unsettled: &Unsettled, concurrency: Option<NonZeroU32>, now: u64) -> Work {
-        Work::new(&Starting { unsettled, concurrency, measures: None, now })
+        let (measures, not_before) = (None, 0);
+        Work::new(&Starting { unsettled, concurrency, measures, not_before, now })
     }
 
     fn settle(work: Work, now: u64) -> u64 {
@@ -255,6 +265,20 @@ mod tests {
         let [next, after] = [60, 60].map(|now| deliver(&unsettled, ONE, now));
         settle(next, 70);
         assert_eq!(settle(after, 75), 70);
+    }
+
+    #[test]
+    fn work_does_not_begin_before_its_time() {
+        let unsettled = Unsettled::default();
+        let deliver = |not_before| {
+            let (concurrency, measures, now) = (None, None, 10);
+            let unsettled = &unsettled;
+            Work::new(&Starting { unsettled, concurrency, measures, not_before, now })
+        };
+        let [past, future, early] = [9, 20, 50].map(deliver);
+        assert!(!past.is_estimated() && future.is_estimated());
+        assert_eq!((settle(past, 30), settle(future, 30)), (0, 20));
+        assert_eq!(settle(early, 30), 30, "it was put back");
     }
 
     #[test]

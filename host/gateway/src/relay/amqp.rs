@@ -125,26 +125,16 @@ impl AmqpRelay {
     fn go_raw(&mut self, from: Side, stop: Stop, call: &Call<'_>) {
         self.raw = true;
         let sessions = &call.tools.counters.sessions_raw;
-        let may_log = self.shared.listener.may_log(call.now);
+        let (listener, now) = (&self.shared.listener, call.now);
         match stop {
-            Stop::Tls => {
-                sessions.tls.add(1);
-                if may_log {
-                    warn!("session is relayed unread: client and broker speak TLS with each other");
-                }
-            }
+            Stop::Tls => listener.raw_for_tls(sessions, now),
             Stop::Version => {
                 sessions.version.add(1);
-                if may_log {
+                if listener.may_log(now) {
                     warn!(?from, "session is relayed unread: it is another version of AMQP");
                 }
             }
-            Stop::Protocol(error) => {
-                sessions.protocol.add(1);
-                if may_log {
-                    warn!(?from, %error, "session is relayed unread from here on");
-                }
-            }
+            Stop::Protocol(error) => listener.raw_for_protocol(sessions, from, &error, now),
         }
     }
 }

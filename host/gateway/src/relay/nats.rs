@@ -34,7 +34,6 @@ mod walk;
 use std::sync::Arc;
 
 use spanbridge_wire::nats::{BrokerDecoder, ClientDecoder};
-use tracing::warn;
 
 use super::held::{Held, Relayed};
 use super::splicer::Splicer;
@@ -111,20 +110,10 @@ impl NatsRelay {
     fn go_raw(&mut self, from: Side, stop: Stop, call: &Call<'_>) {
         self.raw = true;
         let sessions = &call.tools.counters.sessions_raw;
-        let may_log = self.shared.listener.may_log(call.now);
+        let (listener, now) = (&self.shared.listener, call.now);
         match stop {
-            Stop::Tls => {
-                sessions.tls.add(1);
-                if may_log {
-                    warn!("session is relayed unread: client and broker speak TLS with each other");
-                }
-            }
-            Stop::Protocol(error) => {
-                sessions.protocol.add(1);
-                if may_log {
-                    warn!(?from, %error, "session is relayed unread from here on");
-                }
-            }
+            Stop::Tls => listener.raw_for_tls(sessions, now),
+            Stop::Protocol(error) => listener.raw_for_protocol(sessions, from, &error, now),
         }
     }
 }

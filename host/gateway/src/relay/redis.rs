@@ -124,33 +124,23 @@ impl RedisRelay {
     fn go_raw(&mut self, from: Side, stop: Stop, call: &mut Call<'_>) {
         self.raw = true;
         let sessions = &call.tools.counters.sessions_raw;
-        let may_log = self.shared.listener.may_log(call.now);
+        let (listener, now) = (&self.shared.listener, call.now);
         match stop {
-            Stop::Tls => {
-                sessions.tls.add(1);
-                if may_log {
-                    warn!("session is relayed unread: client and broker speak TLS with each other");
-                }
-            }
+            Stop::Tls => listener.raw_for_tls(sessions, now),
             Stop::Mode(name) => {
                 sessions.mode.add(1);
-                if may_log {
+                if listener.may_log(now) {
                     let command = name.as_str();
                     warn!(command, "session is relayed unread behind a command of its client");
                 }
             }
             Stop::Awaited => {
                 sessions.awaited.add(1);
-                if may_log {
+                if listener.may_log(now) {
                     warn!("session is relayed unread: its client awaits too many replies");
                 }
             }
-            Stop::Protocol(error) => {
-                sessions.protocol.add(1);
-                if may_log {
-                    warn!(?from, %error, "session is relayed unread from here on");
-                }
-            }
+            Stop::Protocol(error) => listener.raw_for_protocol(sessions, from, &error, now),
         }
         self.state.end_all(call);
     }

@@ -1,12 +1,15 @@
 //! What the sessions of one listener share, whatever protocol they speak.
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use spanbridge::metrics::SessionsRaw;
 use spanbridge::resource::ResourceId;
 use spanbridge::{Route, Runtime, Verdict};
 use tracing::warn;
 
+use super::Side;
 use crate::config::{Acks, HeaderCase};
 use crate::header_names::HeaderNames;
 use crate::routing::{RouteTable, Traced};
@@ -78,6 +81,28 @@ impl Shared {
         let set =
             |from| self.log_at.compare_exchange(from, next, Ordering::Relaxed, Ordering::Relaxed);
         now >= at && set(at).is_ok()
+    }
+
+    /// A session is not read any more: a TLS handshake follows.
+    pub(super) fn raw_for_tls(&self, sessions: &SessionsRaw, now: u64) {
+        sessions.tls.add(1);
+        if self.may_log(now) {
+            warn!("session is relayed unread: client and broker speak TLS with each other");
+        }
+    }
+
+    /// A session is not read any more: its bytes are not the protocol.
+    pub(super) fn raw_for_protocol(
+        &self,
+        sessions: &SessionsRaw,
+        from: Side,
+        error: &dyn Display,
+        now: u64,
+    ) {
+        sessions.protocol.add(1);
+        if self.may_log(now) {
+            warn!(?from, %error, "session is relayed unread from here on");
+        }
     }
 
     /// A message went on without the context that it should have had.

@@ -50,7 +50,7 @@ pub(crate) fn command(words: &str) -> Vec<u8> {
 
 /// A list of strings, as commands and replies have it.
 pub(crate) fn strings(strings: &[&[u8]]) -> Vec<u8> {
-    list(&strings.iter().map(|text| string(text)).collect::<Vec<_>>())
+    list(&strings.iter().map(string).collect::<Vec<_>>())
 }
 
 /// A string with its length.

@@ -10,10 +10,9 @@
 use memchr::memchr;
 
 use super::arguments::Command;
-use super::element::{COUNT_MAX, Number, number};
+use super::element::{COUNT_MAX, Number, ends_at, number, skip_strings};
 use super::error::Error;
 use super::name::Name;
-use super::walk::ends_at;
 use crate::limits::RespLimits;
 use crate::{Extent, Step};
 
@@ -233,7 +232,11 @@ impl Walk {
                 self.payload = None;
                 self.at = end.saturating_add(2);
             }
-            if self.left == 0 {
+            let (at, left) = skip_strings(bytes, self.at, self.left.into(), limits);
+            self.at = at;
+            // Not more than there were.
+            self.left = u32::try_from(left).unwrap_or(u32::MAX);
+            if left == 0 {
                 return Ok(None);
             }
             let Some((len, start)) = argument(bytes, self.at, limits)? else {

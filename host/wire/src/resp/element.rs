@@ -110,15 +110,39 @@ pub(super) enum Number {
 #[inline(always)]
 pub(super) fn number(bytes: &[u8], at: usize) -> Number {
     let rest = bytes.get(at..).unwrap_or_default();
+    // Nearly all lengths have one, two or three digits: those cost a few comparisons.
+    match *rest {
+        [a @ b'0'..=b'9', b'\r', b'\n', ..] => Number::Value(digit(a), at.saturating_add(3)),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', ..] => {
+            let value = digit(a).wrapping_mul(10).wrapping_add(digit(b));
+            Number::Value(value, at.saturating_add(4))
+        }
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'\r', b'\n', ..] => {
+            let tens = digit(a).wrapping_mul(10).wrapping_add(digit(b));
+            let value = tens.wrapping_mul(10).wrapping_add(digit(c));
+            Number::Value(value, at.saturating_add(5))
+        }
+        _ => any_number(rest, at),
+    }
+}
+
+/// The value of a byte that is a digit.
+#[inline(always)]
+const fn digit(byte: u8) -> u32 {
+    byte.wrapping_sub(b'0') as u32
+}
+
+/// A number of any length, or what is wrong with it.
+#[inline(never)]
+fn any_number(rest: &[u8], at: usize) -> Number {
     let mut value = 0_u64;
     for (place, &byte) in rest.iter().take(DIGITS_MAX.saturating_add(1)).enumerate() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit < 10 && place < DIGITS_MAX {
+        if byte.is_ascii_digit() && place < DIGITS_MAX {
             if place > 0 && value == 0 {
                 return Number::Bad(byte);
             }
             // Ten digits are far from overflowing; the operations saturate only to say so.
-            value = value.saturating_mul(10).saturating_add(digit.into());
+            value = value.saturating_mul(10).saturating_add(digit(byte).into());
         } else if byte == b'\r' && place > 0 {
             return match rest.get(place.saturating_add(1)) {
                 Some(b'\n') => {
@@ -133,6 +157,42 @@ pub(super) fn number(bytes: &[u8], at: usize) -> Number {
         }
     }
     Number::Need
+}
+
+/// Whether a payload that ends at `end` is there with its line end.
+#[inline(always)]
+pub(super) fn ends_at(bytes: &[u8], end: usize) -> Result<bool, Error> {
+    let behind = bytes.get(end..).unwrap_or_default();
+    match *behind {
+        [b'\r', b'\n', ..] => Ok(true),
+        [] | [b'\r'] => Ok(false),
+        [b'\r', found, ..] | [found, ..] => Err(Error::BulkEnd { found }),
+    }
+}
+
+/// Goes past whole strings, of which `left` may follow: nearly all elements and all arguments are.
+///
+/// What is something else, or not whole, or wrong, is left to the way that all elements go.
+/// Answers where that is, and how many may follow there.
+#[inline(always)]
+pub(super) fn skip_strings(
+    bytes: &[u8],
+    start: usize,
+    count: u64,
+    limits: &RespLimits,
+) -> (usize, u64) {
+    let (mut at, mut left) = (start, count);
+    while left > 0
+        && bytes.get(at) == Some(&b'$')
+        && let Number::Value(len, text_at) = number(bytes, at.saturating_add(1))
+        && len <= limits.bulk_bytes_max
+        && let end = text_at.saturating_add(len as usize)
+        && ends_at(bytes, end) == Ok(true)
+    {
+        at = end.saturating_add(2);
+        left = left.saturating_sub(1);
+    }
+    (at, left)
 }
 
 /// Reads the first line of the element at `at`. `None`: it has not ended.

@@ -179,7 +179,8 @@ impl Name {
         matches!(self, Self::Monitor | Self::Psync | Self::Sync | Self::Replconf)
     }
 
-    /// Whether it is answered once for each channel that it names, at least once.
+    /// Whether it is answered once for each channel that it names, at least once: in version 2 by
+    /// lists, in version 3 by pushes.
     pub const fn is_subscription(self) -> bool {
         matches!(
             self,

@@ -1,6 +1,6 @@
 //! What a broker sends to a client: replies, and pushes among them.
 
-use super::element::Kind;
+use super::element::{Behind, Kind, ends_at, line};
 use super::error::Error;
 use super::tokens::Tokens;
 use super::walk::{Stop, Walk};
@@ -83,7 +83,9 @@ pub struct ReplyDecoder {
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// In a reply that has to be held, or at the start of one.
+    /// At the start of a reply.
+    Start,
+    /// In a reply that has to be held.
     Held(Walk),
     /// In a reply that goes by.
     Passing { walk: Walk, kind: Kind, too_long: bool },
@@ -94,7 +96,7 @@ enum State {
 impl ReplyDecoder {
     /// A decoder at the start of a connection.
     pub const fn new(limits: RespLimits) -> Self {
-        Self { limits, state: State::Held(Walk::START) }
+        Self { limits, state: State::Start }
     }
 
     /// The reply at the start of `bytes`, or a part of it.
@@ -114,6 +116,7 @@ impl ReplyDecoder {
         push: Want,
     ) -> Result<Step<ReplyFrame>, Error> {
         let answer = match self.state {
+            State::Start => self.start(bytes, reply, push),
             State::Held(walk) => self.held(walk, bytes, reply, push),
             State::Passing { walk, kind, too_long } => {
                 self.pass(walk, bytes, ReplyPart { kind, first: false, last: false, too_long })
@@ -131,7 +134,34 @@ impl ReplyDecoder {
         matches!(self.state, State::Passing { .. })
     }
 
+    /// A reply that is one line or one string needs no walk.
     #[inline(always)]
+    fn start(&mut self, bytes: &[u8], reply: Want, push: Want) -> Result<Step<ReplyFrame>, Error> {
+        let Some(line) = line(bytes, 0, &self.limits)? else {
+            return Ok(Step::Need);
+        };
+        let len = match line.behind {
+            Behind::Nothing => line.end,
+            Behind::Payload(len) => {
+                let end = line.end.saturating_add(len as usize);
+                if !ends_at(bytes, end)? {
+                    return self.held(Walk::START, bytes, reply, push);
+                }
+                end.saturating_add(2)
+            }
+            _ => return self.held(Walk::START, bytes, reply, push),
+        };
+        let kind = line.kind;
+        let is_wanted = reply == Want::Hold;
+        let frame = if is_wanted && len <= self.limits.reply_bytes_max as usize {
+            ReplyFrame::Whole(Reply { kind, at: Extent::between(0, len) })
+        } else {
+            ReplyFrame::Part(ReplyPart { kind, first: true, last: true, too_long: is_wanted })
+        };
+        Ok(Step::Frame { frame, len })
+    }
+
+    #[inline(never)]
     fn held(
         &mut self,
         mut walk: Walk,
@@ -165,7 +195,7 @@ impl ReplyDecoder {
             self.state = State::Held(walk);
             return Ok(Step::Need);
         }
-        self.state = State::Held(Walk::START);
+        self.state = State::Start;
         let at = Extent::between(start, walk.at());
         Ok(Step::Frame { frame: ReplyFrame::Whole(Reply { kind, at }), len: walk.at() })
     }
@@ -190,7 +220,7 @@ impl ReplyDecoder {
         part: ReplyPart,
     ) -> Result<Step<ReplyFrame>, Error> {
         if stop == Stop::Done {
-            self.state = State::Held(Walk::START);
+            self.state = State::Start;
             let frame = ReplyFrame::Part(ReplyPart { last: true, ..part });
             return Ok(Step::Frame { frame, len: walk.at() });
         }

@@ -3,7 +3,7 @@
 //! There is no tree: a list is a token that says how many tokens follow, and whoever reads it
 //! counts. What is not wanted is stepped over, however deep it is.
 
-use super::element::{Behind, Kind, line};
+use super::element::{Behind, Kind, Number, line, number};
 use crate::Extent;
 use crate::limits::RespLimits;
 
@@ -97,6 +97,20 @@ impl Iterator for Tokens<'_> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Token> {
+        if self.bytes.get(self.at) == Some(&b'$')
+            && let Number::Value(len, start) = number(self.bytes, self.at.saturating_add(1))
+        {
+            let end = start.saturating_add(len as usize);
+            self.at = end.saturating_add(2);
+            return Some(Token { kind: Kind::Bulk, at: Extent::between(start, end), elements: 0 });
+        }
+        self.other()
+    }
+}
+
+impl Tokens<'_> {
+    /// The next element, whatever it is.
+    fn other(&mut self) -> Option<Token> {
         // The elements of attributes, which do not count.
         let mut hidden = 0_u64;
         loop {

@@ -7,7 +7,7 @@
 //! What has been announced and has not come yet is one number, whatever the nesting: a reply ends
 //! when nothing is left. Only a part of unknown length has to remember what was left around it.
 
-use super::element::{Behind, Kind, Line, line};
+use super::element::{Behind, Kind, Line, ends_at, line, skip_strings};
 use super::error::Error;
 use crate::limits::{RespLimits, STREAMED_DEPTH_MAX};
 
@@ -82,6 +82,9 @@ impl Walk {
                 }
                 self.payload = None;
                 self.at = end.saturating_add(2);
+            }
+            if self.value.is_some() && self.open == Open::Counted {
+                (self.at, self.left) = skip_strings(bytes, self.at, self.left, limits);
             }
             self.check_attributes(self.at, limits)?;
             if self.left == 0 && self.open == Open::Counted {
@@ -175,16 +178,5 @@ impl Walk {
         // There is one: what is open was entered.
         let around = self.around.get(self.depth).copied();
         (self.left, self.open) = around.unwrap_or((0, Open::Counted));
-    }
-}
-
-/// Whether a payload that ends at `end` is there with its line end.
-#[inline(always)]
-pub(super) fn ends_at(bytes: &[u8], end: usize) -> Result<bool, Error> {
-    let behind = bytes.get(end..).unwrap_or_default();
-    match *behind {
-        [b'\r', b'\n', ..] => Ok(true),
-        [] | [b'\r'] => Ok(false),
-        [b'\r', found, ..] | [found, ..] => Err(Error::BulkEnd { found }),
     }
 }

@@ -5,6 +5,7 @@ mod commands;
 mod generate;
 mod hostile;
 mod oracle;
+mod redis;
 mod replies;
 mod rewrite;
 mod sessions;

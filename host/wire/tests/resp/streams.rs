@@ -110,6 +110,49 @@ fn what_is_too_long_goes_by_unread_and_what_follows_does_not() {
 }
 
 #[test]
+fn what_is_just_as_long_as_its_limit_is_held() {
+    let stream = words("LPUSH q abc");
+    let len = stream.len() as u32;
+    for (max, is_held) in [(len, true), (len - 1, false)] {
+        let limits = RespLimits { command_bytes_max: max, ..RespLimits::default() };
+        for chunk in [1, 7, stream.len()] {
+            let walked = walk(client(limits), &stream, &[chunk]);
+            assert_eq!(matches!(walked.seen[..], [Seen::Command(..)]), is_held, "{max}");
+        }
+    }
+    for (reply, len) in [("*1 $1 a ", 11_u32), ("$1 a ", 7)] {
+        let stream = lines(reply);
+        for (max, is_held) in [(len, true), (len - 1, false)] {
+            let limits = RespLimits { reply_bytes_max: max, ..RespLimits::default() };
+            for chunk in [1, stream.len()] {
+                let walked = walk(broker(limits, Want::Hold), &stream, &[chunk]);
+                assert_eq!(matches!(walked.seen[..], [Seen::Reply(..)]), is_held, "{reply}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_string_that_is_too_long_is_refused_wherever_it_stands() {
+    let limits = RespLimits { bulk_bytes_max: 5, ..RespLimits::default() };
+    let error = Some(Error::BulkLength { found: 6, max: 5 });
+    for name in ["LPUSH", "GET"] {
+        let stream = words(&format!("{name} 12345 123456 1"));
+        for chunk in [1, stream.len()] {
+            assert_eq!(walk(client(limits), &stream, &[chunk]).error, error, "{name}");
+        }
+    }
+    for reply in ["$6 123456 ", "*3 $5 12345 $6 123456 :1 "] {
+        let stream = lines(reply);
+        for (chunk, want) in
+            [(1, Want::Hold), (stream.len(), Want::Hold), (stream.len(), Want::Pass)]
+        {
+            assert_eq!(walk(broker(limits, want), &stream, &[chunk]).error, error, "{reply}");
+        }
+    }
+}
+
+#[test]
 fn a_command_that_is_known_to_be_too_long_is_not_waited_for() {
     let start = b"*3\r\n$5\r\nLPUSH\r\n$1\r\nq\r\n$9999999\r\nabc";
     let walked = walk(client(RespLimits::default()), start, &[start.len()]);

@@ -90,7 +90,8 @@ impl<'a> Arrived<'a> {
         let is_subscription = *is_temporary && !self.exchange.is_empty();
         let (mut bits, from_stream) = (MessageBits::empty(), message.is_from_stream());
         bits.set(MessageBits::UNSEEN, is_unseen);
-        bits.set(MessageBits::ESTIMATED, estimated);
+        // Where no work is seen, its beginning is none of ours.
+        bits.set(MessageBits::ESTIMATED, estimated && !is_unseen);
         bits.set(MessageBits::TEMPORARY, *is_temporary);
         bits.set(MessageBits::ANONYMOUS, is_server_named(queue));
         let fan_out = from_stream || is_subscription || self.exchange == FANOUT;
@@ -159,7 +160,9 @@ impl State {
             // Known in any case, so that its settlement is not a stranger's.
             let (of, timed) = (arrived.unsettled, measures.as_ref().filter(|_| !is_early));
             let concurrency = traced.concurrency.filter(|_| !is_early);
-            let starting = Starting { unsettled: of, concurrency, measures: timed, now };
+            let not_before = message.as_ref().map_or(0, Message::not_before);
+            let starting =
+                Starting { unsettled: of, concurrency, measures: timed, not_before, now };
             let key = key(*session, header.channel, tag);
             estimated = open_spans.begin(&key, &starting, settle).estimated;
             let delivered = Delivered { identity, span: SpanContext::default(), start: now };

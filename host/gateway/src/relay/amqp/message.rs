@@ -3,6 +3,8 @@
 use spanbridge::{Attribute, Fields, Parts};
 use spanbridge_wire::amqp::{BrokerMarks, ContentHeader, Properties};
 
+use crate::timestamp::unix_nanos;
+
 const NANOSECONDS_PER_MILLISECOND: u64 = 1_000_000;
 
 /// A message whose properties and headers can all be read.
@@ -12,6 +14,7 @@ pub(super) struct Message<'a> {
     pub(super) marks: BrokerMarks<'a>,
     task: Option<&'a [u8]>,
     task_id: Option<&'a [u8]>,
+    eta: Option<&'a [u8]>,
 }
 
 impl<'a> Message<'a> {
@@ -19,13 +22,15 @@ impl<'a> Message<'a> {
     /// read, so whether it holds a context cannot be known.
     pub(super) fn read(header: &ContentHeader, bytes: &'a [u8]) -> Option<Self> {
         let properties = header.properties(bytes)?;
-        let (mut marks, mut task, mut task_id) = (BrokerMarks::default(), None, None);
+        let (mut marks, mut task, mut task_id, mut eta) =
+            (BrokerMarks::default(), None, None, None);
         if let Some(table) = properties.headers {
             let mut entries = table.iter();
             for entry in entries.by_ref() {
                 match entry.name {
                     b"task" => task = entry.value.as_text(),
                     b"id" => task_id = entry.value.as_text(),
+                    b"eta" => eta = entry.value.as_text(),
                     _ => drop(marks.note(&entry)),
                 }
             }
@@ -33,13 +38,20 @@ impl<'a> Message<'a> {
                 return None;
             }
         }
-        Some(Self { properties, marks, task, task_id })
+        Some(Self { properties, marks, task, task_id, eta })
     }
 
     /// The name of a Celery task: the headers `task` and `id` are how its messages are known
     /// (Celery's message protocol, version 2).
     pub(super) fn job(&self) -> Option<&'a [u8]> {
         self.task.filter(|task| !task.is_empty() && self.task_id.is_some())
+    }
+
+    /// When a Celery task may begin at the earliest, while its worker waits with it: nanoseconds
+    /// since the Unix epoch. 0: it does not say.
+    pub(super) fn not_before(&self) -> u64 {
+        let eta = self.job().and(self.eta).and_then(|eta| std::str::from_utf8(eta).ok());
+        eta.and_then(unix_nanos).unwrap_or(0)
     }
 
     /// The property, else the id of a Celery task. Empty: there is none.

@@ -181,8 +181,8 @@ impl State {
                 policies.delivered(name, ack.stream_sequence, ack.stored_unix_ns, counters);
             }
             let (unsettled, concurrency) = (&consumer.unsettled, traced.concurrency);
-            let (measures, now) = (measures.as_ref(), call.now);
-            let starting = Starting { unsettled, concurrency, measures, now };
+            let (measures, not_before, now) = (measures.as_ref(), 0, call.now);
+            let starting = Starting { unsettled, concurrency, measures, not_before, now };
             let begun = open_spans.begin(key, &starting, settle);
             previous = begun.previous;
             bits.set(MessageBits::ESTIMATED, begun.estimated);

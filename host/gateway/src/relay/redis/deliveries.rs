@@ -176,6 +176,7 @@ impl State {
             unsettled: &arriving.unsettled,
             concurrency: traced.concurrency,
             measures: measures.as_ref(),
+            not_before: 0,
             now,
         };
         (place, open_spans.begin(key, &starting, settle))

@@ -38,7 +38,7 @@ pub(super) enum Awaited {
     /// An answer for each channel. `None`: for each there is.
     Subscription { left: Option<u64> },
     /// Whether a command of a transaction is queued, and what its reply will be about then.
-    Queued(Box<Awaited>),
+    Queued(Box<Self>),
     /// So many of them that nobody looks into further.
     QueuedPlain(u64),
     /// The replies of a transaction. If there are none, this database is selected still.

@@ -1,10 +1,10 @@
-//! Times as a NATS server writes them: RFC 3339 with up to nine digits of a second.
+//! Times as programs write them: RFC 3339 with up to nine digits of a second.
 //!
 //! ```text
 //! 2026-11-27T04:50:44.624420942Z      2026-11-27T05:50:44.6+01:00
 //! ```
 //!
-//! Go writes the offset of the server's time zone where that is not UTC.
+//! NATS servers and Celery write the offset of their time zone where that is not UTC.
 
 const SECONDS_OF_DAY: i64 = 86_400;
 
@@ -12,7 +12,7 @@ const SECONDS_OF_DAY: i64 = 86_400;
 const FRACTION_DIGITS_MAX: usize = 9;
 
 /// Nanoseconds since the Unix epoch. `None`: it is no time, or one before 1970 or after 2554.
-pub(super) fn unix_nanos(text: &str) -> Option<u64> {
+pub(crate) fn unix_nanos(text: &str) -> Option<u64> {
     let bytes = text.as_bytes();
     let date_time = bytes.get(..19)?;
     let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
