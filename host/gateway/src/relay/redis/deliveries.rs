@@ -271,8 +271,13 @@ impl State {
                 let tag = answer.key(marked.index);
                 let database = marked.tagged_in.filter(|_| !tag.is_empty())?;
                 let place = write_tag(listener, database, tag, keys);
-                let measures = marked.measures.as_ref();
-                let starting = Starting { unsettled: popped, concurrency: None, measures, now };
+                let starting = Starting {
+                    unsettled: popped,
+                    concurrency: None,
+                    measures: marked.measures.as_ref(),
+                    not_before: 0,
+                    now,
+                };
                 open_spans.begin(&keys[place.clone()], &starting, settle);
                 Some(place)
             });
