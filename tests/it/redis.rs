@@ -4,6 +4,7 @@ use anyhow::Result;
 use spanbridge_tests::gateway::Exit;
 
 mod bytes;
+mod celery;
 mod faults;
 mod streams;
 

@@ -201,6 +201,8 @@ counters! {
         longer than is held or not in an array, or too many awaited replies.";
     redis_consumers_forgotten, "Consumers of Redis streams whose unsettled entries are counted \
         anew, because a session had too many.";
+    redis_groups_forgotten, "Groups of Redis streams, or streams with theirs, forgotten because a \
+        listener knew too many: XDEL settles nothing for them.";
     settle_unmatched, "Settlements of messages whose delivery is not known.";
     open_spans_evicted: OpenSpansEvicted {
         reason = count, bytes, age

@@ -111,10 +111,10 @@ section! {
         live [producer_spans]: bool = "true";
         /// Emit process spans; `false` where workers are instrumented and doubles annoy.
         live [consumer_spans]: bool = "true";
-        /// When AMQP consumers acknowledge: behind the work (`late`), so that the process span ends
-        /// with it, or before (`early`), so that the work is not on the wire and the span has no
-        /// length. `auto` takes Celery's tasks for early, as Celery does it without `acks_late`,
-        /// and everything else for late.
+        /// When consumers of AMQP, and of Celery's lists in Redis, acknowledge: behind the work
+        /// (`late`), so that the process span ends with it, or before (`early`), so that the work
+        /// is not on the wire and the span has no length. `auto` takes Celery's tasks for early, as
+        /// Celery does it without `acks_late`, and everything else for late.
         live [acks]: Acks = "\"auto\"";
         /// Emit a span for each pull that was answered.
         live [receive_spans]: bool = "false";

@@ -11,6 +11,8 @@
 
 use spanbridge::metrics::Counters;
 use spanbridge::{Edit, Edits, Verdict, VerdictBits};
+use spanbridge_wire::Extent;
+use spanbridge_wire::splice::Patch;
 
 /// Longest body that is read, in bytes: it is held until it is whole. Also what the bodies of one
 /// call of the component may have together.
@@ -116,6 +118,14 @@ impl<'a> BodyEdits<'a> {
             from = at.saturating_add(removed as usize);
         }
         out.extend_from_slice(body.get(from..).unwrap_or_default());
+    }
+
+    /// The changes as a codec has them that splices strings. `None`: a body is not that long.
+    pub(crate) fn patches(&self) -> Option<Vec<Patch<'a>>> {
+        let patch = |(at, removed, with): (u32, u32, &'a [u8])| {
+            Some(Patch { at: Extent::new(at, at.checked_add(removed)?)?, with })
+        };
+        self.splices().map(patch).collect()
     }
 
     /// Offset, bytes that go, bytes that come.

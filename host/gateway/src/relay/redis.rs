@@ -19,18 +19,22 @@
 //! | `subscriber` | what is answered more than once |
 //! | `publishes` | entries on their way into a stream |
 //! | `reading`, `deliveries`, `entry` | entries on their way to a consumer |
-//! | `settling` | entries that are done with |
-//! | `splice` | changing fields |
+//! | `settling`, `groups` | entries that are done with |
+//! | `lists`, `popped`, `unacked` | messages in lists |
+//! | `splice` | changing fields and messages |
 //!
-//! Only streams are traced. Nothing is read of a session behind a command that is not answered as
-//! commands are (`MONITOR`, `PSYNC`), behind a TLS handshake, or behind bytes that are not the
-//! protocol: then both directions go on as they come.
+//! Streams are traced, and lists whose route has an envelope. Nothing is read of a session behind a
+//! command that is not answered as commands are (`MONITOR`, `PSYNC`), behind a TLS handshake, or
+//! behind bytes that are not the protocol: then both directions go on as they come.
 
 mod broker;
 mod client;
 mod deliveries;
 mod entry;
+mod groups;
 mod limits;
+mod lists;
+mod popped;
 mod publishes;
 mod reading;
 mod replies;
@@ -39,6 +43,7 @@ mod shared;
 mod splice;
 mod state;
 mod subscriber;
+mod unacked;
 
 use std::sync::Arc;
 

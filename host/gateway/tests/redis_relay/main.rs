@@ -3,6 +3,7 @@
 mod bytes;
 mod faults;
 mod harness;
+mod lists;
 mod reading;
 mod replies;
 mod routes;

@@ -13,7 +13,7 @@ const LISTENER: &str =
     "[[listener]]\nlisten = \"redis://127.0.0.1:0\"\nbrokers = [\"redis://b\"]\n";
 
 /// A bed whose sessions have the routes of a file.
-fn routed(text: &str) -> Bed {
+pub(crate) fn routed(text: &str) -> Bed {
     let bed = Bed::new(7);
     let services = bed.services.clone();
     let mut routes =

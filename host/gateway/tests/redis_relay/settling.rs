@@ -60,3 +60,22 @@ fn what_is_read_with_nobody_to_settle_it_is_a_strangers() {
     session.ask("XACK s g 5-0", ":0\r\n");
     assert_eq!(bed.counters.settle_unmatched.get(), 1);
 }
+
+#[test]
+fn an_entry_that_is_deleted_is_done_with_for_every_group() {
+    let bed = plain_bed();
+    let mut session = read(&bed, 2);
+    let two = stream("s", &[entry("5-0", "a 1"), entry("5-1", "a 1")]);
+    session.ask("XREADGROUP GROUP h c STREAMS s >", two);
+    assert_eq!(bed.open_spans.len(), 4);
+    let mut elsewhere = bed.session();
+    elsewhere.ask("XDELEX s ACKED IDS 1 5-0", "*1\r\n:2\r\n");
+    elsewhere.ask("XDEL t 5-0", ":0\r\n");
+    assert_eq!(bed.spans(), []);
+    elsewhere.ask("XDEL s 5-0", ":1\r\n");
+    assert_eq!((outcomes(&bed), bed.open_spans.len()), (vec!["ack".to_owned(); 2], 2));
+    elsewhere.ask("XACK s g 5-1", ":1\r\n");
+    elsewhere.ask("XDELEX s IDS 1 5-1", "*1\r\n:1\r\n");
+    elsewhere.ask("XDEL s 5-1", ":0\r\n");
+    assert_eq!((bed.spans().len(), bed.counters.settle_unmatched.get()), (4, 0));
+}

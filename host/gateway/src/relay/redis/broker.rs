@@ -48,7 +48,7 @@ impl State {
             Kind::Array => is_subscribed && !self.is_resp3,
             _ => false,
         };
-        if may_be_published && self.published(tokens) || reply.kind == Kind::Push {
+        if (may_be_published && self.published(tokens)) || reply.kind == Kind::Push {
             return;
         }
         match self.replies.pop() {
@@ -108,6 +108,17 @@ impl State {
                 if let Some(token) = reply.next() {
                     publish_answered(publish, &token, found.bytes, call);
                 }
+            }
+            Awaited::Publishes(publishes) => {
+                let Some(token) = reply.next() else { return };
+                for publish in publishes {
+                    self.leave(&publish);
+                    publish_answered(publish, &token, found.bytes, call);
+                }
+            }
+            Awaited::Pop(popping) => {
+                self.awaited_bytes = self.awaited_bytes.saturating_sub(popping.bytes());
+                self.mark_popped(&popping, reply, found, call);
             }
             Awaited::Read(reading) => {
                 self.awaited_bytes = self.awaited_bytes.saturating_sub(reading.bytes());
@@ -177,11 +188,17 @@ impl State {
     /// The broker refuses a transaction as a whole.
     fn refuse_queued(&mut self, error: &Token, found: Found<'_>, call: &mut Call<'_>) {
         while let Some(awaited) = self.queued.pop_place() {
-            if let Awaited::Publish(publish) = awaited {
+            let publishes = match awaited {
+                Awaited::Publish(publish) => vec![publish],
+                Awaited::Publishes(publishes) => publishes,
+                awaited => {
+                    self.give_up(awaited, call);
+                    continue;
+                }
+            };
+            for publish in publishes {
                 self.leave(&publish);
                 publish_answered(publish, error, found.bytes, call);
-            } else {
-                self.give_up(awaited, call);
             }
         }
     }
@@ -200,8 +217,17 @@ impl State {
                 self.leave(&publish);
                 publish.give_up(&mut call.tools.settle);
             }
+            Awaited::Publishes(publishes) => {
+                for publish in publishes {
+                    self.leave(&publish);
+                    publish.give_up(&mut call.tools.settle);
+                }
+            }
             Awaited::Read(reading) => {
                 self.awaited_bytes = self.awaited_bytes.saturating_sub(reading.bytes());
+            }
+            Awaited::Pop(popping) => {
+                self.awaited_bytes = self.awaited_bytes.saturating_sub(popping.bytes());
             }
             _ => {}
         }
@@ -225,9 +251,12 @@ impl State {
                 Awaited::Queued(awaited) => *awaited,
                 awaited => awaited,
             };
-            if matches!(&awaited, Awaited::Publish(publish) if !publish.is_idle()) {
-                call.tools.counters.publishes_unanswered.closed.add(1);
-            }
+            let closed = match &awaited {
+                Awaited::Publish(publish) => usize::from(!publish.is_idle()),
+                Awaited::Publishes(publishes) => publishes.len(),
+                _ => 0,
+            };
+            call.tools.counters.publishes_unanswered.closed.add(closed as u64);
             self.give_up(awaited, call);
         }
     }
@@ -240,8 +269,9 @@ fn publish_answered(publish: Awaiting, reply: &Token, bytes: &[u8], call: &mut C
         kind if kind.is_error() => {
             (Outcome::Refused, text.split(|&byte| byte == b' ').next().unwrap_or_default())
         }
-        // There is no such stream, and the client wants none made.
+        // There is no such stream or list, and the client wants none made.
         Kind::Null => (Outcome::Returned, &b"NOMKSTREAM"[..]),
+        Kind::Integer if text == b"0" => (Outcome::Returned, &b"no such list"[..]),
         _ => (Outcome::Confirmed, &b""[..]),
     };
     let answered = Answered { outcome, detail, is_timed: true };

@@ -5,6 +5,8 @@ use spanbridge_wire::resp::{
 };
 
 use super::limits::AWAITED_BYTES_MAX;
+use super::lists::is_push;
+use super::popped::is_pop;
 use super::reading::Reading;
 use super::replies::Awaited;
 use super::state::{Call, Found, State, Stop};
@@ -39,9 +41,15 @@ impl State {
             Name::Xread | Name::Xreadgroup | Name::Xclaim | Name::Xautoclaim => {
                 self.read(command, found.bytes, call);
             }
-            Name::Xack | Name::Xackdel => {
+            Name::Xack | Name::Xackdel | Name::Xdel | Name::Xdelex => {
                 self.expect(Awaited::Plain(1));
                 self.acknowledge(command, found.bytes, call);
+            }
+            name if is_push(name) => self.push(command, found, call),
+            name if is_pop(name) => self.pop(command, found.bytes, call),
+            Name::Hdel | Name::Hget => {
+                self.expect(Awaited::Plain(1));
+                self.hash_field(command, found.bytes, call);
             }
             Name::Select => self.select(command, found.bytes),
             Name::Auth | Name::Hello => self.login(command, found.bytes, call),

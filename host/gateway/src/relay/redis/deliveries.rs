@@ -11,16 +11,19 @@
 
 use std::ops::Range;
 
-use spanbridge::{Attribute, Delivery, MessageBits, Settlement, SpanContext};
+use spanbridge::metrics::Counters;
+use spanbridge::{Attribute, Delivery, MessageBits, Outcome, Settlement, SpanContext, Verdict};
 use spanbridge_wire::resp::{Entry, FieldList, StreamItem, Tokens};
 
 use super::entry::{EntryId, Group, is_control};
-use super::limits::CONSUMERS_MAX;
+use super::limits::{CONSUMERS_MAX, NAME_BYTES_MAX};
 use super::reading::{Consumer, Reading};
-use super::splice::{MarkedEntry, edit, rewrite};
+use super::splice::{MarkedEntry, Place, edit, rewrite};
 use super::state::{Call, Found, State};
+use super::unacked::write_tag;
 use crate::measure::{Measured, queue_wait};
 use crate::open_spans::{Begun, Starting, Unsettled};
+use crate::relay::bodies::count_unusable;
 use crate::relay::splicer::Splicer;
 use crate::relay::{Tools, add_template};
 use crate::routing::Choice;
@@ -126,7 +129,9 @@ impl State {
             return None;
         }
         let mut arriving = Arriving { reading, stream, choice, unsettled: Unsettled::default() };
-        if let Some(Consumer(consumer)) = &reading.consumer {
+        if let Some(Consumer(consumer)) = &reading.consumer
+            && stream.len() <= NAME_BYTES_MAX
+        {
             let Self { consumers, scratch, .. } = self;
             scratch.clear();
             arriving.group(call.shared.number).write_consumer(consumer, scratch);
@@ -138,6 +143,10 @@ impl State {
                         consumers.clear();
                     }
                     consumers.insert(scratch[..].into(), arriving.unsettled.clone());
+                    let (groups, database) = (&call.shared.groups, reading.database);
+                    if groups.note(database, stream, &reading.group, call.now) {
+                        call.tools.counters.redis_groups_forgotten.add(1);
+                    }
                 }
             }
         }
@@ -223,11 +232,12 @@ impl State {
         add_template(&mut parts, template);
         delivered.push(MarkedEntry {
             range: found.range(),
-            fields: arrived.fields,
+            place: Place::Fields(arrived.fields),
             index: parts.index(),
             choice: *choice,
             measures,
             key,
+            tagged_in: None,
             is_first: reading.taken.is_none() && !reading.is_fan_out,
         });
     }
@@ -237,39 +247,63 @@ impl State {
         if self.delivered.is_empty() {
             return;
         }
-        let Self { delivered, routes, keys, .. } = self;
-        let (now, limits) = (call.now, &call.shared.limits);
+        let Self { delivered, routes, keys, popped, .. } = self;
+        let (now, limits, listener) = (call.now, &call.shared.limits, call.shared.number);
         let Tools { tracer, deliver, settle, open_spans, counters, .. } = &mut *call.tools;
         counters.messages_seen.delivered.add(delivered.len() as u64);
         let answer = tracer.deliver(deliver);
         for reply in delivered.chunk_by(|one, other| one.range == other.range) {
-            if !reply.iter().all(|entry| answer.edits(entry.index).is_empty()) {
-                rewrite(splicer, &reply[0].range, limits, |splicer| {
-                    for entry in reply {
-                        let edits = answer.edits(entry.index);
-                        let names = &routes.get(entry.choice).names;
-                        if !edits.is_empty() && edit(splicer, &entry.fields, edits, names).is_err()
-                        {
-                            counters.injections_skipped.refused.add(1);
-                        }
+            if reply.iter().all(|marked| answer.edits(marked.index).is_empty()) {
+                continue;
+            }
+            rewrite(splicer, &reply[0].range, limits, |splicer| {
+                for marked in reply {
+                    let names = &routes.get(marked.choice).names;
+                    if edit(splicer, &marked.place, answer.edits(marked.index), names).is_err() {
+                        counters.injections_skipped.refused.add(1);
                     }
-                });
-            }
-        }
-        for entry in &*delivered {
-            if let Some(measures) = &entry.measures {
-                measures.consumed(1);
-                if entry.is_first
-                    && let Some(wait) = queue_wait(&answer.verdict(entry.index), now)
-                {
-                    measures.waited(&wait);
                 }
-            }
-            let Some(key) = entry.key.clone() else { continue };
-            if let Some(span) = answer.open(entry.index) {
-                open_spans.attach(&keys[key], span, now, settle);
+            });
+        }
+        for marked in &*delivered {
+            measure(marked, &answer.verdict(marked.index), now, counters);
+            let key = marked.key.clone().or_else(|| {
+                let tag = answer.key(marked.index);
+                let database = marked.tagged_in.filter(|_| !tag.is_empty())?;
+                let place = write_tag(listener, database, tag, keys);
+                let starting = Starting {
+                    unsettled: popped,
+                    concurrency: None,
+                    measures: marked.measures.as_ref(),
+                    not_before: 0,
+                    now,
+                };
+                open_spans.begin(&keys[place.clone()], &starting, settle);
+                Some(place)
+            });
+            match (key, answer.open(marked.index)) {
+                (Some(key), Some(span)) => open_spans.attach(&keys[key], span, now, settle),
+                // By what it will be settled, its envelope does not say.
+                (None, Some(span)) => {
+                    settle.add(&span, &Settlement::new(Outcome::Abandoned, now));
+                }
+                (_, None) => {}
             }
         }
         deliver.clear();
+    }
+}
+
+/// Counts and times a delivery.
+fn measure(marked: &MarkedEntry, verdict: &Verdict, now: u64, counters: &Counters) {
+    if matches!(marked.place, Place::Value(_)) {
+        count_unusable(verdict, counters);
+    }
+    let Some(measures) = &marked.measures else { return };
+    measures.consumed(1);
+    if marked.is_first
+        && let Some(wait) = queue_wait(verdict, now)
+    {
+        measures.waited(&wait);
     }
 }

@@ -24,6 +24,14 @@ pub(super) const PLACES_KEPT_MAX: usize = 64;
 /// beyond it all are forgotten, and counted anew.
 pub(super) const CONSUMERS_MAX: usize = 256;
 
+/// Streams of a listener whose groups are known; beyond it those of the most silent one are
+/// forgotten. As many as there are programs that read from them, or a few more.
+pub(super) const STREAMS_MAX: usize = 4096;
+
+/// Groups of a stream that are known; beyond it the oldest is forgotten. Each is a kind of program
+/// that gets every entry.
+pub(super) const GROUPS_MAX: usize = 16;
+
 /// Longest name of a group, a consumer or a stream that is looked at together with others, in
 /// bytes. Names are words; keys of Redis may have 512 MiB.
 pub(super) const NAME_BYTES_MAX: usize = 1024;

@@ -13,9 +13,10 @@ use spanbridge_wire::resp::{Command, ReplyMode, Xadd};
 
 use super::entry::{EntryId, is_control};
 use super::replies::Awaited;
-use super::splice::{MarkedPublish, edit_command};
+use super::splice::{MarkedPublish, Place, edit, rewrite};
 use super::state::{Call, Found, State};
 use crate::relay::awaiting::Awaiting;
+use crate::relay::bodies::count_unusable;
 use crate::relay::splicer::Splicer;
 use crate::relay::{Tools, add_template};
 
@@ -65,12 +66,12 @@ impl State {
         add_template(&mut parts, template);
         published.push(MarkedPublish {
             range: found.range(),
-            fields: *xadd.fields(),
-            editable,
+            place: if editable { Place::Fields(*xadd.fields()) } else { Place::Kept },
             index: parts.index(),
             choice,
             measures: traced.measures(template),
             number,
+            part: 0,
         });
     }
 
@@ -97,12 +98,23 @@ impl State {
         let Tools { tracer, publish, counters, .. } = &mut *call.tools;
         counters.messages_seen.published.add(published.len() as u64);
         let answer = tracer.publish(publish);
+        for command in published.chunk_by(|one, other| one.range == other.range) {
+            if command.iter().all(|marked| answer.edits(marked.index).is_empty()) {
+                continue;
+            }
+            rewrite(splicer, &command[0].range, limits, |splicer| {
+                for marked in command {
+                    let names = &routes.get(marked.choice).names;
+                    if edit(splicer, &marked.place, answer.edits(marked.index), names).is_err() {
+                        counters.injections_skipped.refused.add(1);
+                        listener.log_skipped("refused", &answer.verdict(marked.index), now);
+                    }
+                }
+            });
+        }
         for marked in published {
-            let names = &routes.get(marked.choice).names;
-            let edits = answer.edits(marked.index);
-            if marked.editable && edit_command(splicer, marked, edits, names, limits).is_err() {
-                counters.injections_skipped.refused.add(1);
-                listener.log_skipped("refused", &answer.verdict(marked.index), now);
+            if matches!(marked.place, Place::Value(_)) {
+                count_unusable(&answer.verdict(marked.index), counters);
             }
             let measures = marked.measures.take();
             let Some(number) = marked.number else {
@@ -116,9 +128,15 @@ impl State {
                 Some(Awaited::Queued(place)) => Some(&mut **place),
                 place => place,
             };
-            if let Some(place @ Awaited::Publish(_)) = place {
-                *awaited_bytes += awaiting.bytes();
-                *place = Awaited::Publish(awaiting);
+            let place = match place {
+                Some(Awaited::Publish(publish)) => Some(publish),
+                Some(Awaited::Publishes(publishes)) => publishes.get_mut(marked.part),
+                _ => None,
+            };
+            if let Some(place) = place {
+                // What is idle is not taken off either.
+                *awaited_bytes += if awaiting.is_idle() { 0 } else { awaiting.bytes() };
+                *place = awaiting;
             }
         }
         publish.clear();

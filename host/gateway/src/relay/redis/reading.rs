@@ -56,7 +56,8 @@ impl Reading {
     fn read(command: &Command, bytes: &[u8], database: u64, now: u64) -> Option<Self> {
         let read = StreamRead::of(command, bytes)?;
         let is_new = |id: &[u8]| id == b">";
-        let only_new = read.ids.clone().all(|id| is_new(id.of(bytes)));
+        let mut ids = read.ids;
+        let only_new = ids.all(|id| is_new(id.of(bytes)));
         let (group, consumer) = match read.group {
             Some((group, consumer)) => (short(group.of(bytes))?, Some(short(consumer.of(bytes))?)),
             None => (Box::default(), None),

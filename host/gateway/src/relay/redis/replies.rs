@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 
 use super::limits::{AWAITED_MAX, PLACES_KEPT_MAX};
+use super::popped::Popping;
 use super::reading::Reading;
 use crate::relay::awaiting::Awaiting;
 
@@ -22,8 +23,12 @@ pub(super) enum Awaited {
     Blocking,
     /// What became of an `XADD`.
     Publish(Awaiting),
+    /// What became of the messages of one command.
+    Publishes(Vec<Awaiting>),
     /// Entries.
     Read(Box<Reading>),
+    /// Messages out of a list.
+    Pop(Box<Popping>),
     /// Whether a database is selected. Else it is this one still.
     Select { former: u64 },
     /// Whether the client is this user now; and which version is spoken, if that was asked.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use spanbridge::{Route, Runtime};
 use spanbridge_wire::limits::RespLimits;
 
+use super::groups::Groups;
 use crate::config::HeaderCase;
 use crate::relay::shared::{Shared, one_route};
 use crate::routing::RouteTable;
@@ -22,6 +23,7 @@ pub struct RedisShared {
     pub(super) limits: RespLimits,
     /// In the process. Two brokers may have streams of the same name.
     pub(super) number: u64,
+    pub(super) groups: Groups,
 }
 
 impl RedisShared {
@@ -41,6 +43,7 @@ impl RedisShared {
             listener: Shared::new("redis", routes, services),
             limits: RespLimits::default(),
             number: LISTENER.fetch_add(1, Ordering::Relaxed),
+            groups: Groups::default(),
         }
     }
 }

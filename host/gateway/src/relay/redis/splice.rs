@@ -1,9 +1,11 @@
-//! Changing the fields of entries.
+//! Changing the fields of entries, and the messages of lists.
 //!
 //! ```text
 //! input    │ XADD                  │ SET │            [entry, entry, entry]
 //! output   │ XADD, with two fields │ SET │            [entry, entry with another value, entry]
 //! ```
+//!
+//! A body is spliced where the component says so.
 //!
 //! Nothing else of a command or a reply changes. What cannot be rewritten safely stays as it is.
 
@@ -11,23 +13,34 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use spanbridge::Edits;
+use spanbridge_wire::Extent;
 use spanbridge_wire::limits::RespLimits;
 use spanbridge_wire::resp::{self, FieldEdit, FieldList, Refusal};
 
 use crate::header_names::HeaderNames;
 use crate::measure::Measures;
+use crate::relay::bodies::BodyEdits;
 use crate::relay::edits::{Spelling, with_header_edits};
 use crate::relay::splicer::Splicer;
 use crate::routing::Choice;
 
-/// An `XADD` of one read.
+/// What of a message may change.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// The fields of an entry.
+    Fields(FieldList),
+    /// A body that was handed in.
+    Value(Extent),
+    /// Nothing.
+    Kept,
+}
+
+/// A message of one read that goes to the broker.
 #[derive(Debug)]
 pub(super) struct MarkedPublish {
     /// Where it is in the input.
     pub(super) range: Range<usize>,
-    pub(super) fields: FieldList,
-    /// Its fields may be changed.
-    pub(super) editable: bool,
+    pub(super) place: Place,
     /// Its number in the batch.
     pub(super) index: usize,
     /// Its route.
@@ -36,14 +49,16 @@ pub(super) struct MarkedPublish {
     pub(super) measures: Option<Arc<Measures>>,
     /// The place of its reply. `None`: there will be none.
     pub(super) number: Option<u64>,
+    /// Which message of its command it is.
+    pub(super) part: usize,
 }
 
-/// An entry of one read that goes to a consumer.
+/// A message of one read that goes to a consumer.
 #[derive(Debug)]
 pub(super) struct MarkedEntry {
     /// Where the reply is in the input that it is a part of.
     pub(super) range: Range<usize>,
-    pub(super) fields: FieldList,
+    pub(super) place: Place,
     /// Its number in the batch.
     pub(super) index: usize,
     /// Its route.
@@ -52,6 +67,8 @@ pub(super) struct MarkedEntry {
     pub(super) measures: Option<Arc<Measures>>,
     /// Where its key is among those of the read. `None`: nothing will be said of it.
     pub(super) key: Option<Range<usize>>,
+    /// It is settled by a tag that the component finds in it, in this database.
+    pub(super) tagged_in: Option<u64>,
     /// Nobody got it before, so its wait is a wait in the stream.
     pub(super) is_first: bool,
 }
@@ -67,25 +84,7 @@ impl Spelling for Resp {
     }
 }
 
-/// Changes an `XADD`. Commands come in the order of the input.
-pub(super) fn edit_command(
-    splicer: &mut Splicer<'_>,
-    marked: &MarkedPublish,
-    edits: Edits<'_>,
-    names: &HeaderNames,
-    limits: &RespLimits,
-) -> Result<(), Refusal> {
-    if edits.is_empty() {
-        return Ok(());
-    }
-    let mut result = Ok(());
-    rewrite(splicer, &marked.range, limits, |command| {
-        result = edit(command, &marked.fields, edits, names);
-    });
-    result
-}
-
-/// Changes a command or a reply.
+/// Changes a command or a reply. They come in the order of the input.
 pub(super) fn rewrite(
     splicer: &mut Splicer<'_>,
     range: &Range<usize>,
@@ -100,12 +99,22 @@ pub(super) fn rewrite(
     });
 }
 
-/// Changes the fields of one entry.
+/// Changes one message.
 pub(super) fn edit(
     splicer: &mut resp::Splicer<'_, '_>,
-    fields: &FieldList,
+    place: &Place,
     edits: Edits<'_>,
     names: &HeaderNames,
 ) -> Result<(), Refusal> {
-    with_header_edits::<Resp, _>(edits, names, |edits| splicer.fields(fields, edits).map(drop))
+    match place {
+        Place::Fields(fields) => with_header_edits::<Resp, _>(edits, names, |edits| {
+            splicer.fields(fields, edits).map(drop)
+        }),
+        Place::Value(at) => {
+            let Some(edits) = BodyEdits::of(edits) else { return Ok(()) };
+            let patches = edits.patches().ok_or(Refusal::Patches)?;
+            splicer.string(*at, &patches).map(drop)
+        }
+        Place::Kept => Ok(()),
+    }
 }

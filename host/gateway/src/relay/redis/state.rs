@@ -19,6 +19,7 @@ use super::splice::{MarkedEntry, MarkedPublish};
 use super::subscriber::Subscriber;
 use crate::open_spans::Unsettled;
 use crate::relay::Tools;
+use crate::relay::bodies::{BODY_BYTES_MAX, Bodies, Wish};
 use crate::relay::session_routes::SessionRoutes;
 
 /// What one call of the relay works with.
@@ -110,6 +111,12 @@ pub(super) struct State {
     pub(super) keys: Vec<u8>,
     /// A key, while it is looked up.
     pub(super) scratch: Vec<u8>,
+    /// How much of bodies this read still has.
+    pub(super) bodies: Bodies,
+    /// What was taken out of lists and is not settled.
+    pub(super) popped: Unsettled,
+    /// The tag of a message that is about to be put back.
+    pub(super) restoring: Option<Box<[u8]>>,
 }
 
 impl State {
@@ -134,6 +141,9 @@ impl State {
             delivered: Vec::new(),
             keys: Vec::new(),
             scratch: Vec::new(),
+            bodies: Bodies::default(),
+            popped: Unsettled::default(),
+            restoring: None,
         }
     }
 
@@ -163,7 +173,7 @@ impl State {
                 Ok(Step::Need) => return Walk::until(at),
                 Err(error) => return Walk::stopped(input, error),
             };
-            if finds_no_room(&frame, call.tools) {
+            if finds_no_room(&frame, call.tools) || self.has_to_wait(&frame, rest, call) {
                 *decoder = start;
                 return Walk::full(at);
             }
@@ -201,7 +211,8 @@ impl State {
             let is_enough = call.tools.settle.len() >= ENDED_PER_READ_MAX
                 || call.tools.settle.is_full()
                 || call.tools.deliver.len() >= DELIVERED_PER_READ_MAX
-                || call.tools.deliver.is_full();
+                || call.tools.deliver.is_full()
+                || self.bodies_are_enough(len, call.tools);
             if is_enough && (reply, push) != (Want::Pass, Want::Pass) {
                 *decoder = start;
                 return Walk::full(at);
@@ -210,6 +221,19 @@ impl State {
             self.reply_frame(&frame, found, call);
             at += len;
         }
+    }
+
+    /// Answers whether a command is read once those before it have been written.
+    fn has_to_wait(&self, frame: &CommandFrame, bytes: &[u8], call: &Call<'_>) -> bool {
+        matches!(frame, CommandFrame::Command(command) if self.waits(command, bytes, call))
+    }
+
+    /// The same for a reply of this length.
+    fn bodies_are_enough(&self, length: usize, tools: &Tools) -> bool {
+        let (is_pop, messages) =
+            (matches!(self.replies.front(), Some(Awaited::Pop(_))), tools.deliver.len());
+        let length = length.min(BODY_BYTES_MAX);
+        is_pop && self.bodies.wish(length, messages, &tools.counters) == Wish::Waits
     }
 
     /// Whether the next reply is looked into, and whether the next push is.
@@ -233,6 +257,7 @@ impl State {
         match self.replies.front() {
             None | Some(Awaited::Blocking) => true,
             Some(Awaited::Read(reading)) => reading.is_blocking,
+            Some(Awaited::Pop(popping)) => popping.is_blocking,
             Some(_) => false,
         }
     }
@@ -243,6 +268,7 @@ impl State {
         self.published.shrink_to(MARKED_KEPT_MAX);
         self.delivered.clear();
         self.delivered.shrink_to(MARKED_KEPT_MAX);
+        self.bodies.clear();
         self.keys.clear();
         self.keys.shrink_to(KEYS_KEPT_MAX);
     }
@@ -253,7 +279,7 @@ fn finds_no_room(frame: &CommandFrame, tools: &Tools) -> bool {
     let CommandFrame::Command(command) = frame else { return false };
     match command.name {
         Name::Xadd => tools.publish.is_full(),
-        Name::Xack | Name::Xackdel => {
+        Name::Xack | Name::Xackdel | Name::Xdel | Name::Xdelex => {
             tools.settle.len() >= ENDED_PER_READ_MAX || tools.settle.is_full()
         }
         _ => false,
