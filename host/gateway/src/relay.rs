@@ -24,6 +24,7 @@ pub mod bodies;
 mod edits;
 mod held;
 pub mod nats;
+mod protocol;
 mod protocols;
 pub mod redis;
 mod remembered;

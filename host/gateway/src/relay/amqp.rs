@@ -48,9 +48,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use spanbridge_wire::amqp::{Decoder, ReplyText, connection_forced};
 use tracing::warn;
 
-use super::held::{Held, Relayed};
+use super::protocol::{Protocol, ProtocolRelay};
+use super::session_routes::SessionRoutes;
 use super::splicer::Splicer;
-use super::{Fed, Relay, Side, Tools};
+use super::walk::Walk;
+use super::{Relay, Side};
 use state::{Call, Phase, State, Stop};
 
 pub use shared::AmqpShared;
@@ -61,71 +63,58 @@ const GOING_DOWN: &str = "CONNECTION_FORCED - the gateway is going down";
 /// The next session's number. Deliveries of all sessions of the process are in one table.
 static SESSION: AtomicU64 = AtomicU64::new(0);
 
-/// One session.
+/// A session that has just been connected.
+pub fn session(shared: Arc<AmqpShared>) -> impl Relay + use<> {
+    ProtocolRelay::<Amqp>::new(shared)
+}
+
+/// What is known of one session.
 #[derive(Debug)]
-pub struct AmqpRelay {
-    shared: Arc<AmqpShared>,
+struct Amqp {
     client: Decoder,
     broker: Decoder,
     state: State,
-    held_of_client: Held,
-    held_of_broker: Held,
-    /// Nothing is read any more.
-    raw: bool,
 }
 
-impl AmqpRelay {
-    /// A session that has just been connected.
-    pub fn new(shared: Arc<AmqpShared>) -> Self {
+impl Protocol for Amqp {
+    type Shared = AmqpShared;
+    type Stop = Stop;
+
+    fn new(shared: &AmqpShared) -> Self {
         Self {
             client: Decoder::client(shared.limits),
             broker: Decoder::broker(shared.limits),
-            state: State::new(&shared, SESSION.fetch_add(1, Ordering::Relaxed)),
-            held_of_client: Held::default(),
-            held_of_broker: Held::default(),
-            raw: false,
-            shared,
+            state: State::new(shared, SESSION.fetch_add(1, Ordering::Relaxed)),
         }
     }
 
-    fn held(&mut self, of: Side) -> &mut Held {
-        match of {
-            Side::Client => &mut self.held_of_client,
-            Side::Broker => &mut self.held_of_broker,
-        }
+    fn routes(&mut self) -> &mut SessionRoutes {
+        &mut self.state.routes
     }
 
-    /// Reads `input` and writes what it becomes.
-    fn relay(
-        &mut self,
-        from: Side,
-        input: &[u8],
-        always_write: bool,
-        call: &mut Call<'_>,
-        out: &mut Vec<u8>,
-    ) -> Relayed {
-        let mut splicer = Splicer::new(input, out);
+    fn read(&mut self, from: Side, input: &[u8], call: &mut Call<'_>) -> Walk<Stop> {
         let decoder = match from {
             Side::Client => &mut self.client,
             Side::Broker => &mut self.broker,
         };
-        let walk = self.state.read(from, decoder, input, call);
+        self.state.read(from, decoder, input, call)
+    }
+
+    fn hand_on(&mut self, from: Side, splicer: &mut Splicer<'_>, call: &mut Call<'_>) {
         match from {
-            Side::Client => self.state.hand_on_publishes(&mut splicer, call),
-            Side::Broker => self.state.hand_on_deliveries(&mut splicer, call),
+            Side::Client => self.state.hand_on_publishes(splicer, call),
+            Side::Broker => self.state.hand_on_deliveries(splicer, call),
         }
+    }
+
+    fn forget_read(&mut self) {
         self.state.forget_read();
-        if let Some(stop) = walk.stop {
-            self.go_raw(from, stop, call);
-        }
-        splicer.relayed(walk, always_write)
     }
 
     #[cold]
-    fn go_raw(&mut self, from: Side, stop: Stop, call: &Call<'_>) {
-        self.raw = true;
+    fn stopped(&mut self, from: Side, stop: Stop, call: &mut Call<'_>) {
         let sessions = &call.tools.counters.sessions_raw;
-        let (listener, now) = (&self.shared.listener, call.now);
+        let (listener, now) = (&call.shared.listener, call.now);
         match stop {
             Stop::Tls => listener.raw_for_tls(sessions, now),
             Stop::Version => {
@@ -137,51 +126,17 @@ impl AmqpRelay {
             Stop::Protocol(error) => listener.raw_for_protocol(sessions, from, &error, now),
         }
     }
-}
 
-impl Relay for AmqpRelay {
-    fn feed(
-        &mut self,
-        from: Side,
-        bytes: &[u8],
-        now: u64,
-        tools: &mut Tools,
-        out: &mut Vec<u8>,
-    ) -> Fed {
-        let mut held = std::mem::take(self.held(from));
-        let fed = if self.raw {
-            held.pass(bytes, out)
-        } else {
-            let shared = Arc::clone(&self.shared);
-            self.state.routes.refresh(&shared.listener);
-            let mut call = Call { shared: &shared, tools, now };
-            held.feed(bytes, |input, always_write| {
-                self.relay(from, input, always_write, &mut call, out)
-            })
+    fn close(&mut self, call: &mut Call<'_>) {
+        self.state.end_all(call);
+    }
+
+    fn is_between(&self, from: Side) -> bool {
+        let payload_left = match from {
+            Side::Client => self.client.payload_left(),
+            Side::Broker => self.broker.payload_left(),
         };
-        *self.held(from) = held;
-        fed
-    }
-
-    fn end(&mut self, from: Side, _: u64, _: &mut Tools, out: &mut Vec<u8>) {
-        // What was held is the beginning of something that never comes.
-        self.held(from).release(out);
-    }
-
-    fn close(&mut self, now: u64, tools: &mut Tools) {
-        let shared = Arc::clone(&self.shared);
-        self.state.end_all(&mut Call { shared: &shared, tools, now });
-        tools.settle_ended();
-    }
-
-    fn is_at_boundary(&self, from: Side) -> bool {
-        let (held, payload_left) = match from {
-            Side::Client => (&self.held_of_client, self.client.payload_left()),
-            Side::Broker => (&self.held_of_broker, self.broker.payload_left()),
-        };
-        // Where frames end in a session that is not read, nobody knows.
-        self.raw
-            || (held.is_empty() && payload_left.is_none() && self.state.is_between_messages(from))
+        payload_left.is_none() && self.state.is_between_messages(from)
     }
 
     fn has_parted(&self) -> bool {
@@ -189,10 +144,9 @@ impl Relay for AmqpRelay {
         self.state.phase == Phase::Closing
     }
 
-    fn farewell(&self, _: Side, out: &mut Vec<u8>) {
+    fn farewell(&self, out: &mut Vec<u8>) {
         // Before the client is in, and when the peers say goodbye themselves, it would surprise.
-        if !self.raw
-            && self.state.phase == Phase::Open
+        if self.state.phase == Phase::Open
             && let Some(text) = ReplyText::new(GOING_DOWN)
         {
             connection_forced(text, out);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use spanbridge_wire::nats::TlsSaid;
 
-use super::amqp::{AmqpRelay, AmqpShared};
-use super::nats::{NatsRelay, NatsShared};
-use super::redis::{RedisRelay, RedisShared};
+use super::amqp::{self, AmqpShared};
+use super::nats::{self, NatsShared};
+use super::redis::{self, RedisShared};
 use super::{Relay, Shared};
 use crate::address::Protocol;
 use crate::routing::RouteTable;
@@ -41,9 +41,9 @@ impl Sessions {
     /// The relay of a session that has just been connected.
     pub(crate) fn relay(&self) -> Box<dyn Relay> {
         match self {
-            Self::Nats(shared) => Box::new(NatsRelay::new(Arc::clone(shared))),
-            Self::Amqp(shared) => Box::new(AmqpRelay::new(Arc::clone(shared))),
-            Self::Redis(shared) => Box::new(RedisRelay::new(Arc::clone(shared))),
+            Self::Nats(shared) => Box::new(nats::session(Arc::clone(shared))),
+            Self::Amqp(shared) => Box::new(amqp::session(Arc::clone(shared))),
+            Self::Redis(shared) => Box::new(redis::session(Arc::clone(shared))),
         }
     }
 

@@ -50,81 +50,66 @@ use std::sync::Arc;
 use spanbridge_wire::resp::{CommandDecoder, ReplyDecoder};
 use tracing::warn;
 
-use super::held::{Held, Relayed};
+use super::protocol::{Protocol, ProtocolRelay};
+use super::session_routes::SessionRoutes;
 use super::splicer::Splicer;
-use super::{Fed, Relay, Side, Tools};
+use super::walk::Walk;
+use super::{Relay, Side};
 use state::{Call, State, Stop};
 
 pub use shared::RedisShared;
 
-/// One session.
+/// A session that has just been connected.
+pub fn session(shared: Arc<RedisShared>) -> impl Relay + use<> {
+    ProtocolRelay::<Redis>::new(shared)
+}
+
+/// What is known of one session.
 #[derive(Debug)]
-pub struct RedisRelay {
-    shared: Arc<RedisShared>,
+struct Redis {
     client: CommandDecoder,
     broker: ReplyDecoder,
     state: State,
-    held_of_client: Held,
-    held_of_broker: Held,
-    /// Nothing is read any more.
-    raw: bool,
 }
 
-impl RedisRelay {
-    /// A session that has just been connected.
-    pub fn new(shared: Arc<RedisShared>) -> Self {
+impl Protocol for Redis {
+    type Shared = RedisShared;
+    type Stop = Stop;
+
+    fn new(shared: &RedisShared) -> Self {
         Self {
             client: CommandDecoder::new(shared.limits),
             broker: ReplyDecoder::new(shared.limits),
-            state: State::new(&shared),
-            held_of_client: Held::default(),
-            held_of_broker: Held::default(),
-            raw: false,
-            shared,
+            state: State::new(shared),
         }
     }
 
-    fn held(&mut self, of: Side) -> &mut Held {
-        match of {
-            Side::Client => &mut self.held_of_client,
-            Side::Broker => &mut self.held_of_broker,
+    fn routes(&mut self) -> &mut SessionRoutes {
+        &mut self.state.routes
+    }
+
+    fn read(&mut self, from: Side, input: &[u8], call: &mut Call<'_>) -> Walk<Stop> {
+        match from {
+            Side::Client => self.state.read_client(&mut self.client, input, call),
+            Side::Broker => self.state.read_broker(&mut self.broker, input, call),
         }
     }
 
-    /// Reads `input` and writes what it becomes.
-    fn relay(
-        &mut self,
-        from: Side,
-        input: &[u8],
-        always_write: bool,
-        call: &mut Call<'_>,
-        out: &mut Vec<u8>,
-    ) -> Relayed {
-        let mut splicer = Splicer::new(input, out);
-        let walk = match from {
-            Side::Client => {
-                let walk = self.state.read_client(&mut self.client, input, call);
-                self.state.hand_on_publishes(&mut splicer, call);
-                walk
-            }
-            Side::Broker => {
-                let walk = self.state.read_broker(&mut self.broker, input, call);
-                self.state.hand_on_deliveries(&mut splicer, call);
-                walk
-            }
-        };
+    fn hand_on(&mut self, from: Side, splicer: &mut Splicer<'_>, call: &mut Call<'_>) {
+        match from {
+            Side::Client => self.state.hand_on_publishes(splicer, call),
+            Side::Broker => self.state.hand_on_deliveries(splicer, call),
+        }
+    }
+
+    fn forget_read(&mut self) {
         self.state.forget_read();
-        if let Some(stop) = walk.stop {
-            self.go_raw(from, stop, call);
-        }
-        splicer.relayed(walk, always_write)
     }
 
     #[cold]
-    fn go_raw(&mut self, from: Side, stop: Stop, call: &mut Call<'_>) {
-        self.raw = true;
+    fn stopped(&mut self, from: Side, stop: Stop, call: &mut Call<'_>) {
         let sessions = &call.tools.counters.sessions_raw;
-        let (listener, now) = (&self.shared.listener, call.now);
+        let (listener, now) = (&call.shared.listener, call.now);
         match stop {
             Stop::Tls => listener.raw_for_tls(sessions, now),
             Stop::Mode(name) => {
@@ -144,65 +129,23 @@ impl RedisRelay {
         }
         self.state.end_all(call);
     }
-}
 
-impl Relay for RedisRelay {
-    fn feed(
-        &mut self,
-        from: Side,
-        bytes: &[u8],
-        now: u64,
-        tools: &mut Tools,
-        out: &mut Vec<u8>,
-    ) -> Fed {
-        let mut held = std::mem::take(self.held(from));
-        let fed = if self.raw {
-            held.pass(bytes, out)
-        } else {
-            let shared = Arc::clone(&self.shared);
-            self.state.routes.refresh(&shared.listener);
-            let mut call = Call { shared: &shared, tools, now };
-            held.feed(bytes, |input, always_write| {
-                self.relay(from, input, always_write, &mut call, out)
-            })
-        };
-        *self.held(from) = held;
-        fed
+    fn close(&mut self, call: &mut Call<'_>) {
+        self.state.end_all(call);
     }
 
-    fn end(&mut self, from: Side, _: u64, _: &mut Tools, out: &mut Vec<u8>) {
-        // What was held is the beginning of something that never comes.
-        self.held(from).release(out);
-    }
-
-    fn close(&mut self, now: u64, tools: &mut Tools) {
-        let shared = Arc::clone(&self.shared);
-        self.state.end_all(&mut Call { shared: &shared, tools, now });
-        tools.settle_ended();
-    }
-
-    fn is_at_boundary(&self, from: Side) -> bool {
-        // Where commands end in a session that is not read, nobody knows.
-        self.raw
-            || match from {
-                Side::Client => {
-                    self.held_of_client.is_empty()
-                        && !self.client.is_passing()
-                        && self.state.ending.is_none()
-                }
-                Side::Broker => {
-                    self.held_of_broker.is_empty()
-                        && !self.broker.is_passing()
-                        && self.state.is_answered()
-                }
-            }
+    fn is_between(&self, from: Side) -> bool {
+        match from {
+            Side::Client => !self.client.is_passing() && self.state.ending.is_none(),
+            Side::Broker => !self.broker.is_passing() && self.state.is_answered(),
+        }
     }
 
     fn has_parted(&self) -> bool {
         self.state.is_over
     }
 
-    fn farewell(&self, _: Side, _: &mut Vec<u8>) {
+    fn farewell(&self, _: &mut Vec<u8>) {
         // A server that goes down says nothing of it.
     }
 }

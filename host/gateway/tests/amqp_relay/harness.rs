@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use spanbridge::{Route, RouteSettings, Runtime};
-use spanbridge_gateway::relay::amqp::{AmqpRelay, AmqpShared};
+use spanbridge_gateway::relay::amqp::{self, AmqpShared};
 use spanbridge_gateway::relay::{Relay, Side};
 use spanbridge_gateway::service::Services;
 
@@ -24,7 +24,7 @@ impl Listen for AmqpShared {
     }
 
     fn relay(shared: &Arc<Self>) -> impl Relay + 'static {
-        AmqpRelay::new(Arc::clone(shared))
+        amqp::session(Arc::clone(shared))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use spanbridge::{Route, Runtime};
 use spanbridge_gateway::relay::Relay;
-use spanbridge_gateway::relay::nats::{NatsRelay, NatsShared};
+use spanbridge_gateway::relay::nats::{self, NatsShared};
 use spanbridge_gateway::service::Services;
 use spanbridge_wire::nats::TlsSaid;
 
@@ -28,7 +28,7 @@ impl Listen for NatsShared {
     }
 
     fn relay(shared: &Arc<Self>) -> impl Relay + 'static {
-        NatsRelay::new(Arc::clone(shared))
+        nats::session(Arc::clone(shared))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use spanbridge::{Route, RouteSettings, Runtime};
 use spanbridge_gateway::relay::Relay;
-use spanbridge_gateway::relay::redis::{RedisRelay, RedisShared};
+use spanbridge_gateway::relay::redis::{self, RedisShared};
 use spanbridge_gateway::service::Services;
 
 pub(crate) use crate::bed::{Listen, Options};
@@ -26,7 +26,7 @@ impl Listen for RedisShared {
     }
 
     fn relay(shared: &Arc<Self>) -> impl Relay + 'static {
-        RedisRelay::new(Arc::clone(shared))
+        redis::session(Arc::clone(shared))
     }
 }
 

@@ -28,6 +28,12 @@ pub struct AmqpShared {
     external_seen: AtomicBool,
 }
 
+impl AsRef<Shared> for AmqpShared {
+    fn as_ref(&self) -> &Shared {
+        &self.listener
+    }
+}
+
 impl AmqpShared {
     /// Prepares an open route of the runtime for sessions, all of whose messages are of it.
     pub fn new(

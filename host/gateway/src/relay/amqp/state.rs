@@ -17,13 +17,7 @@ use crate::relay::session_routes::SessionRoutes;
 use crate::relay::{Side, Tools};
 
 /// What one call of the relay works with.
-#[derive(Debug)]
-pub(super) struct Call<'a> {
-    pub(super) shared: &'a AmqpShared,
-    pub(super) tools: &'a mut Tools,
-    /// Nanoseconds since the Unix epoch.
-    pub(super) now: u64,
-}
+pub(in crate::relay) type Call<'a> = crate::relay::protocol::Call<'a, AmqpShared>;
 
 impl Call<'_> {
     /// Answers whether a message goes straight to a queue that somebody waits for an answer on.

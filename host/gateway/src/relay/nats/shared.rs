@@ -25,6 +25,12 @@ pub struct NatsShared {
     pub(super) tls_said: Option<TlsSaid>,
 }
 
+impl AsRef<Shared> for NatsShared {
+    fn as_ref(&self) -> &Shared {
+        &self.listener
+    }
+}
+
 impl NatsShared {
     /// Prepares an open route of the runtime, without envelope, for sessions all of whose messages
     /// are of it.

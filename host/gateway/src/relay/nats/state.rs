@@ -32,13 +32,7 @@ const NO_ADDRESSES: &[u8] = b"[]";
 const KEY_NUMBERS: usize = 16;
 
 /// What one call of the relay works with.
-#[derive(Debug)]
-pub(super) struct Call<'a> {
-    pub(super) shared: &'a NatsShared,
-    pub(super) tools: &'a mut Tools,
-    /// Nanoseconds since the Unix epoch.
-    pub(super) now: u64,
-}
+pub(in crate::relay) type Call<'a> = crate::relay::protocol::Call<'a, NatsShared>;
 
 impl Call<'_> {
     /// A message that we made larger was refused for its size.

@@ -26,6 +26,12 @@ pub struct RedisShared {
     pub(super) groups: Groups,
 }
 
+impl AsRef<Shared> for RedisShared {
+    fn as_ref(&self) -> &Shared {
+        &self.listener
+    }
+}
+
 impl RedisShared {
     /// Prepares an open route of the runtime for sessions, all of whose messages are of it.
     pub fn new(

@@ -23,13 +23,7 @@ use crate::relay::bodies::{BODY_BYTES_MAX, Bodies, Wish};
 use crate::relay::session_routes::SessionRoutes;
 
 /// What one call of the relay works with.
-#[derive(Debug)]
-pub(super) struct Call<'a> {
-    pub(super) shared: &'a RedisShared,
-    pub(super) tools: &'a mut Tools,
-    /// Nanoseconds since the Unix epoch.
-    pub(super) now: u64,
-}
+pub(in crate::relay) type Call<'a> = crate::relay::protocol::Call<'a, RedisShared>;
 
 /// How far one read was understood.
 pub(super) type Walk = crate::relay::walk::Walk<Stop>;
