@@ -157,7 +157,7 @@ fn all(protocol: Protocol, extent: &Extent) -> anyhow::Result<()> {
                 format!("{rate} messages a second over {sessions} sessions, one a write")
             }
             Load::Saturated { sessions, window } => {
-                format!("Saturated: {sessions} sessions, {window} messages of each publisher")
+                format!("Saturated: {sessions} sessions, of each publisher on their way: {window}")
             }
         };
         table::targets(&title, load, protocol.targets(), &rounds);

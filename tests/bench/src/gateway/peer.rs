@@ -108,7 +108,7 @@ impl Inbox {
         self.protocol
     }
 
-    /// Waits, and reads what came; `visit` gets the number of the peer, and all of one read at once.
+    /// Waits, and reads what came; `visit` gets the number of the peer, and all of one read.
     pub(crate) fn receive(
         &mut self,
         peers: &[Peer],

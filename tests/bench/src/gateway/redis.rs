@@ -1,10 +1,10 @@
 //! The entries of a load over Redis: a stream for each pair of sessions, and a group that reads it.
 //!
 //! ```text
-//! one session adds       XADD load.00042 MAXLEN ~ 1000 * data <256 bytes>  …and two fields if *injected*
-//!                                                             └ 16 digits of time, then filling
-//! the other reads        XREADGROUP GROUP load c COUNT 64 BLOCK 0 STREAMS load.00042 >
-//! and, for each reply    XACK load.00042 load <id>, for each entry, and the next XREADGROUP
+//! one adds    XADD load.00042 MAXLEN ~ 1000 * data <256 bytes>, and two fields if *injected*
+//!                                                  └ 16 digits of time, then filling
+//! one reads   XREADGROUP GROUP load c COUNT 64 BLOCK 0 STREAMS load.00042 >
+//!             XACK load.00042 load <id> for each entry of a reply, and the next XREADGROUP
 //! ```
 //!
 //! Two, because a read that waits keeps every other command of its connection waiting.

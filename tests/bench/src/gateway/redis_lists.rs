@@ -26,7 +26,8 @@ const TAIL: [&str; 2] = [
      \"delivery_tag\": \"89f0b7c2-6a51-4a43-8a52-6d1c5a3f9e10\"}}",
 ];
 /// A context of the lengths that the gateway writes.
-const CONTEXT: &str = ",\"traceparent\":\"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03\",\
+const CONTEXT: &str = ",\"traceparent\":\
+    \"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03\",\
     \"tracestate\":\"spanbridge=p:00f067aa0ba902b7;t:1732682000000\"";
 /// Bytes of a message without context.
 const PLAIN_BYTES: usize = HEAD.len() + PAYLOAD_BYTES + TAIL[0].len() + TAIL[1].len();
