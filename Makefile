@@ -48,8 +48,8 @@ client-suite: ## runs nats-py's own tests against a server and through a gateway
 	cargo build --workspace --bins --tests
 	tests/tools/nats-py-suite.sh
 
-bench-gateway: ## measures the gateway beside HAProxy, six minutes a protocol; ARGS='amqp --quick'
-	tests/tools/install.sh linker wasm python rabbitmq bench
+bench-gateway: ## measures the gateway beside HAProxy, ten minutes a protocol; ARGS='redis --quick'
+	tests/tools/install.sh linker wasm python rabbitmq redis bench
 	cargo build --release -p spanbridge-gateway --bin spanbridge
 	cargo run --release -p spanbridge-bench --bin spanbridge-bench-gateway -- $(ARGS)
 

@@ -9,7 +9,7 @@
 #   redis    Debian's redis-server, which is not started
 #   python   .tools/venv: Python clients, an OTLP receiver, and a current nats-server
 #   node     .tools/node: amqplib, and Debian's Node.js where there is none
-#   bench    haproxy, which the gateway is measured beside
+#   bench    haproxy and nutcracker, which the gateway is measured beside; they are not started
 #   fuzz     a C++ compiler, for libFuzzer
 #   deny     cargo-deny, in .tools/bin
 #   all      everything but bench, which no test needs, and deny, which takes minutes to build
@@ -87,8 +87,11 @@ install_node() {
 }
 
 install_bench() {
-  if command -v haproxy >/dev/null || [ -x /usr/sbin/haproxy ]; then return; fi
-  apt_install haproxy
+  local missing=() name
+  for name in haproxy nutcracker; do
+    command -v $name >/dev/null || [ -x /usr/sbin/$name ] || missing+=("$name")
+  done
+  [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
 }
 
 install_fuzz() {

@@ -1,14 +1,9 @@
 //! The commands that an intermediary has to know, found by name in any case.
 //!
-//! A name is compared as one number: up to sixteen bytes, each with the bit set that makes a
-//! capital letter small. Two names that differ otherwise stay different, except that the bit also
-//! makes a DEL of `_`; so what was found is compared once more.
+//! A name is looked for as the number that its word is. Some names have a `_`, which other bytes
+//! give the same number as; so what was found is compared once more.
 
-/// The longest name in the table is shorter than this.
-const NAME_BYTES_MAX: usize = 16;
-
-/// Makes small letters of capital ones.
-const SMALL: u128 = u128::from_ne_bytes([0x20; NAME_BYTES_MAX]);
+use super::words::{fold, folded};
 
 macro_rules! names {
     ($($name:ident $text:literal $look:ident)*) => {
@@ -144,19 +139,7 @@ impl Name {
     /// The name that stands in `bytes` between two offsets.
     #[inline(always)]
     pub(super) fn at(bytes: &[u8], start: usize, end: usize) -> Self {
-        let len = end.saturating_sub(start);
-        if len == 0 || len > NAME_BYTES_MAX {
-            return Self::Other;
-        }
-        let rest = bytes.get(start..).unwrap_or_default();
-        // What stands behind the name in the same bytes is cut off by a shift: one load in place
-        // of a loop. Close to the end of the bytes there is less to load.
-        let word = match rest.first_chunk::<NAME_BYTES_MAX>() {
-            Some(&chunk) => u128::from_le_bytes(chunk),
-            None => short(rest),
-        };
-        let unused = (NAME_BYTES_MAX.saturating_sub(len) as u32).saturating_mul(8);
-        let found = Self::of_folded(((word | SMALL) << unused) >> unused);
+        let found = Self::of_folded(folded(bytes, start, end));
         let name = bytes.get(start..end).unwrap_or_default();
         if name.eq_ignore_ascii_case(found.as_str().as_bytes()) { found } else { Self::Other }
     }
@@ -192,23 +175,6 @@ impl Name {
                 | Self::Sunsubscribe
         )
     }
-}
-
-/// A name as one number. Bytes that are not there are zero.
-const fn fold(name: &[u8]) -> u128 {
-    let mut folded = 0_u128;
-    let mut rest = name;
-    while let [head @ .., last] = rest {
-        folded = (folded << 8) | (*last | 0x20) as u128;
-        rest = head;
-    }
-    folded
-}
-
-/// The bytes, of which there are fewer than sixteen, as one number.
-#[cold]
-fn short(bytes: &[u8]) -> u128 {
-    bytes.iter().rev().fold(0, |word, &byte| (word << 8) | u128::from(byte))
 }
 
 #[cfg(test)]

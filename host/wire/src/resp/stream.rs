@@ -14,8 +14,19 @@ use super::arguments::{Arguments, Command};
 use super::fields::FieldList;
 use super::name::Name;
 use super::rewrite::Refusal;
-use super::words::{is, is_id, is_one_of};
+use super::words::{fold, folded, is, is_id, is_one_of};
 use crate::Extent;
+
+/// Options of `XADD`, as numbers.
+const MAXLEN: u128 = fold(b"MAXLEN");
+const MINID: u128 = fold(b"MINID");
+const LIMIT: u128 = fold(b"LIMIT");
+const NOMKSTREAM: u128 = fold(b"NOMKSTREAM");
+const IDMPAUTO: u128 = fold(b"IDMPAUTO");
+const IDMP: u128 = fold(b"IDMP");
+const KEEPREF: u128 = fold(b"KEEPREF");
+const DELREF: u128 = fold(b"DELREF");
+const ACKED: u128 = fold(b"ACKED");
 
 /// `XADD`.
 #[derive(Clone, Copy, Debug)]
@@ -55,30 +66,32 @@ impl Xadd {
         let mut idempotence = Idempotence::None;
         let id = loop {
             let at = rest.next()?;
-            let word = at.of(bytes);
-            if word == b"*" || is_id(word) {
-                break at;
+            match at.of(bytes) {
+                b"*" => break at,
+                // No option begins with a digit.
+                word @ [b'0'..=b'9', ..] if is_id(word) => break at,
+                _ => {}
             }
-            let takes = if is(word, b"MAXLEN") || is(word, b"MINID") {
-                let mut ahead = rest;
-                if matches!(ahead.text()?, b"=" | b"~") { 2 } else { 1 }
-            } else if is(word, b"LIMIT") {
-                1
-            } else if is(word, b"NOMKSTREAM") {
-                nomkstream = true;
-                0
-            } else if is(word, b"IDMPAUTO") {
-                idempotence = Idempotence::ByFields;
-                1
-            } else if is(word, b"IDMP") {
-                idempotence = Idempotence::ById;
-                2
-            } else if is_one_of(word, &[b"KEEPREF", b"DELREF", b"ACKED"]) {
-                0
-            } else {
-                return None;
-            };
-            rest.split(takes)?;
+            let range = at.range();
+            match folded(bytes, range.start, range.end) {
+                MAXLEN | MINID => {
+                    if matches!(rest.text()?, b"=" | b"~") {
+                        rest.next()?;
+                    }
+                }
+                LIMIT => drop(rest.next()?),
+                NOMKSTREAM => nomkstream = true,
+                IDMPAUTO => {
+                    idempotence = Idempotence::ByFields;
+                    rest.next()?;
+                }
+                IDMP => {
+                    idempotence = Idempotence::ById;
+                    rest.split(2)?;
+                }
+                KEEPREF | DELREF | ACKED => {}
+                _ => return None,
+            }
         };
         let fields = FieldList {
             count_at: command.count_at,

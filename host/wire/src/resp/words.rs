@@ -1,4 +1,49 @@
 //! Words in commands that are read without case.
+//!
+//! A word is compared as one number: up to sixteen bytes, each with the bit set that makes a
+//! capital letter small. That bit leaves letters apart; it also makes a DEL of `_` and a `-` of a
+//! carriage return, so a number stands for a word that is made of letters, and no other.
+
+/// The longest word that is looked for is not longer than this.
+pub(super) const WORD_BYTES_MAX: usize = 16;
+
+/// Makes small letters of capital ones.
+const SMALL: u128 = u128::from_ne_bytes([0x20; WORD_BYTES_MAX]);
+
+/// The word of `bytes` between two offsets as one number; 0 for one that is empty or too long.
+#[inline(always)]
+pub(super) fn folded(bytes: &[u8], start: usize, end: usize) -> u128 {
+    let len = end.saturating_sub(start);
+    if len == 0 || len > WORD_BYTES_MAX {
+        return 0;
+    }
+    let rest = bytes.get(start..).unwrap_or_default();
+    // What stands behind the word in the same bytes is cut off by a shift: one load in place of a
+    // loop. Close to the end of the bytes there is less to load.
+    let word = match rest.first_chunk::<WORD_BYTES_MAX>() {
+        Some(&chunk) => u128::from_le_bytes(chunk),
+        None => short(rest),
+    };
+    let unused = (WORD_BYTES_MAX.saturating_sub(len) as u32).saturating_mul(8);
+    ((word | SMALL) << unused) >> unused
+}
+
+/// The number of a word. Bytes that are not there are zero.
+pub(super) const fn fold(word: &[u8]) -> u128 {
+    let mut folded = 0_u128;
+    let mut rest = word;
+    while let [head @ .., last] = rest {
+        folded = (folded << 8) | (*last | 0x20) as u128;
+        rest = head;
+    }
+    folded
+}
+
+/// The bytes, of which there are fewer than sixteen, as one number.
+#[cold]
+fn short(bytes: &[u8]) -> u128 {
+    bytes.iter().rev().fold(0, |word, &byte| (word << 8) | u128::from(byte))
+}
 
 /// Whether `word` is `wanted`, which is in capital letters, in any case.
 #[inline(always)]
@@ -33,6 +78,28 @@ mod tests {
         }
         for word in [b"".as_slice(), b"-", b"5-", b"-5", b"*", b"5-5-5", b"MAXLEN", b"5-**"] {
             assert!(!is_id(word), "{}", word.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_number_stands_for_one_word_in_any_case() {
+        let word = b"NoMkStream";
+        assert_eq!(folded(word, 0, word.len()), fold(b"NOMKSTREAM"));
+        for place in 0..word.len() {
+            for byte in 0..=u8::MAX {
+                let mut other = *word;
+                other[place] = byte;
+                let within = [b"$10\r\n", &other[..], b"\r\n$1\r\nx\r\n"].concat();
+                let same = other.eq_ignore_ascii_case(word);
+                for (bytes, start) in [(&other[..], 0), (&within, 5)] {
+                    let number = folded(bytes, start, start + other.len());
+                    assert_eq!(number == fold(b"NOMKSTREAM"), same, "{}", other.escape_ascii());
+                }
+            }
+        }
+        let long = b"MAXLEN\0\0\0\0\0\0\0\0\0\0\0";
+        for len in [0, 5, 7, 16, 17] {
+            assert_ne!(folded(long, 0, len), fold(b"MAXLEN"), "{len}");
         }
     }
 

@@ -73,7 +73,16 @@ fn an_xadd_is_read_past_its_options() {
         let wanted = ("s".to_owned(), id.to_owned(), fields.to_owned(), idempotence, refusal);
         assert_eq!(read(text), Some(wanted), "{text}");
     }
-    for text in ["XADD", "XADD s", "XADD s MAXLEN 5", "XADD s NEWOPTION * a 1", "XADD s x a 1"] {
+    for text in [
+        "XADD",
+        "XADD s",
+        "XADD s MAXLEN 5",
+        "XADD s NEWOPTION * a 1",
+        "XADD s MAXLENS 5 * a 1",
+        "XADD s IDMP me",
+        "XADD s 5x * a 1",
+        "XADD s x a 1",
+    ] {
         assert_eq!(read(text), None, "{text}");
     }
 }

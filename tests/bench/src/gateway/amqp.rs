@@ -3,7 +3,7 @@
 //! ```text
 //! publish   basic.publish to the queue, by the default exchange   method frame
 //!           256 bytes, and a header table if *injected*            header frame
-//!           8 bytes of time, then filling                          body frame
+//!           16 digits of time, then filling                          body frame
 //! deliver   the same three frames, and basic.ack goes back
 //! ```
 
@@ -14,7 +14,7 @@ use anyhow::{Context as _, bail};
 use spanbridge_tests::raw_amqp::{BASIC, BODY, HEADER, METHOD, Method, PROTOCOL_HEADER};
 use spanbridge_tests::{Frame, raw_amqp};
 
-use crate::protocol::{Form, Incoming, PAYLOAD_BYTES, STAMP_BYTES, Template};
+use crate::protocol::{Form, Incoming, PAYLOAD_BYTES, Template, stamp};
 
 /// Channel of everything.
 const CHANNEL: u16 = 1;
@@ -99,9 +99,8 @@ pub(crate) fn read(bytes: &[u8], mut visit: impl FnMut(Incoming)) -> anyhow::Res
         let Some((BODY, body, body_length)) = frame(&bytes[body_at..])? else { break };
         let tag_at = 5 + usize::from(*method.get(4).context("a consumer's tag")?);
         let tag = method.get(tag_at..tag_at + 8).context("a delivery tag")?;
-        let stamp = body.get(..STAMP_BYTES).context("a message of this load")?;
         visit(Incoming::Message {
-            stamp: u64::from_le_bytes(stamp.try_into()?),
+            stamp: stamp(body).context("a message of this load")?,
             header: properties.len().saturating_sub(PROPERTIES_AT + 2),
             tag: u64::from_be_bytes(tag.try_into()?),
         });

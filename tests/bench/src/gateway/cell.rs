@@ -18,20 +18,25 @@ use crate::usage::{Moment, Used};
 const FOREIGN_MAX: f64 = 0.15;
 /// Share of a rate that has to arrive.
 const RATE_HELD_MIN: f64 = 0.98;
-/// Messages of a session that are on their way when as many as possible are asked for.
-pub(crate) const WINDOW: usize = 64;
 
 /// How messages are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Load {
-    Saturated { sessions: usize },
-    Rate { sessions: usize, rate: u32 },
+    /// With `window` messages of each publisher on their way.
+    Saturated {
+        sessions: usize,
+        window: usize,
+    },
+    Rate {
+        sessions: usize,
+        rate: u32,
+    },
 }
 
 impl Load {
     fn sessions(self) -> usize {
         match self {
-            Self::Saturated { sessions } | Self::Rate { sessions, .. } => sessions,
+            Self::Saturated { sessions, .. } | Self::Rate { sessions, .. } => sessions,
         }
     }
 }
@@ -83,12 +88,12 @@ impl Cell {
             Peers::connect(protocol, address, self.load.sessions(), self.target.form())?;
         let probe = || Moment::take(&pids);
         let loaded = match self.load {
-            Load::Saturated { .. } => saturated(&mut peers, WINDOW, length, probe),
+            Load::Saturated { window, .. } => saturated(&mut peers, window, length, probe),
             Load::Rate { rate, .. } => at_rate(&mut peers, rate, length, probe),
         }?;
         drop(peers);
         let said = match proxy {
-            Some(program) if self.target != Target::HaProxy => program.stop()?,
+            Some(program) if self.target.is_gateway() => program.stop()?,
             _ => Vec::new(),
         };
         self.sample(protocol, &loaded, &said)

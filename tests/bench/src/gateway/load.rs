@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use crate::peer::{Inbox, Peer, Peers, write_all};
+use crate::peer::{Inbox, Peer, Peers};
 use crate::protocol::{Incoming, Protocol};
 
 /// Caches, buffers and TCP windows settle before anything is measured.
@@ -106,12 +106,12 @@ pub(crate) fn saturated<P>(
     let Peers { peers, inbox } = peers;
     let protocol = inbox.protocol();
     let mut measured = Window::new(WARM_MIN, length);
-    let (mut out, mut full, mut on_way) = (Vec::new(), 0, 0);
+    let (mut out, mut answers, mut full, mut on_way) = (Vec::new(), Vec::new(), 0, 0);
     for peer in &*peers {
         for _ in 0..window {
             peer.template.write(nanoseconds(measured.epoch), &mut out);
         }
-        full += write_all(&peer.stream, &out)?;
+        full += peer.publish(&out)?;
         on_way += window;
         out.clear();
     }
@@ -121,11 +121,12 @@ pub(crate) fn saturated<P>(
         if Instant::now() > until {
             bail!("{on_way} messages did not come back");
         }
-        inbox.receive(peers, IDLE, |session, incoming| {
+        inbox.receive(peers, IDLE, |number, incoming| {
             let now = nanoseconds(measured.epoch);
-            let peer = &peers[session];
+            let peer = &peers[number];
             for &frame in incoming {
-                protocol.answer(frame, &mut out);
+                let answers = if peer.reads_apart() { &mut answers } else { &mut out };
+                protocol.answer(&peer.template, frame, answers);
                 if let Incoming::Message { stamp, header, .. } = frame {
                     measured.count(stamp, now, header);
                     on_way -= 1;
@@ -135,7 +136,8 @@ pub(crate) fn saturated<P>(
                     }
                 }
             }
-            full += write_all(&peer.stream, &out)?;
+            full += peer.reply(&answers)? + peer.publish(&out)?;
+            answers.clear();
             out.clear();
             Ok(())
         })?;
@@ -171,7 +173,7 @@ pub(crate) fn at_rate<P>(
         outbox.stop.store(true, Ordering::Relaxed);
         drop(answers);
         let sent = sender.join().map_err(|_| anyhow::anyhow!("the sender panicked"))?;
-        received.and(sent)
+        Ok::<_, anyhow::Error>(received? + sent?)
     })?;
     measured.finish(full)
 }
@@ -201,7 +203,7 @@ impl Outbox {
             peer.template.write(nanoseconds(self.epoch), &mut out);
             // Before it is written: it must not be back before it counts as sent.
             self.sent.fetch_add(1, Ordering::Relaxed);
-            full += write_all(&peer.stream, &out)?;
+            full += peer.publish(&out)?;
             due += self.gap;
         }
         // Until nobody waits for messages any more: what is not acknowledged would come again.
@@ -216,10 +218,11 @@ impl Outbox {
         asked: impl Iterator<Item = (usize, Incoming)>,
     ) -> anyhow::Result<u64> {
         let (mut out, mut full) = (Vec::new(), 0);
-        for (session, incoming) in asked {
+        for (number, incoming) in asked {
+            let peer = &peers[number];
             out.clear();
-            self.protocol.answer(incoming, &mut out);
-            full += write_all(&peers[session].stream, &out)?;
+            self.protocol.answer(&peer.template, incoming, &mut out);
+            full += peer.reply(&out)?;
         }
         Ok(full)
     }
@@ -234,30 +237,37 @@ fn receive<P>(
     probe: &mut impl FnMut() -> anyhow::Result<P>,
     answers: &Sender<(usize, Incoming)>,
 ) -> anyhow::Result<u64> {
-    let (mut received, protocol) = (0, inbox.protocol());
+    let (mut received, mut full, mut out) = (0, 0, Vec::new());
+    let protocol = inbox.protocol();
     let until = measured.epoch + measured.ends + EMPTY_TIMEOUT;
     loop {
         if !measured.turn(probe)? {
             outbox.stop.store(true, Ordering::Relaxed);
             if received == outbox.sent.load(Ordering::Relaxed) {
-                return Ok(0);
+                return Ok(full);
             }
         }
         if Instant::now() > until {
             bail!("of {} messages {received} came back", outbox.sent.load(Ordering::Relaxed));
         }
-        inbox.receive(peers, IDLE, |session, incoming| {
+        inbox.receive(peers, IDLE, |number, incoming| {
             let now = nanoseconds(measured.epoch);
+            let peer = &peers[number];
             for &frame in incoming {
                 if let Incoming::Message { stamp, header, .. } = frame {
                     received += 1;
                     measured.count(stamp, now, header);
                 }
-                if protocol.is_answered(frame) {
+                if peer.reads_apart() {
+                    // Nobody else writes there.
+                    protocol.answer(&peer.template, frame, &mut out);
+                } else if protocol.is_answered(frame) {
                     // Nobody to ask means that the load is over.
-                    let _ = answers.send((session, frame));
+                    let _ = answers.send((number, frame));
                 }
             }
+            full += peer.reply(&out)?;
+            out.clear();
             Ok(())
         })?;
     }

@@ -1,7 +1,7 @@
 //! What a message costs on its way through the gateway, beside no proxy and HAProxy.
 //!
 //! ```text
-//! load ── HAProxy or spanbridge, or nothing ── nats-server or RabbitMQ
+//! load ── HAProxy or spanbridge, or nothing ── nats-server, RabbitMQ or Redis
 //!   └── every message is published and comes back: two ways through the proxy, two spans
 //! ```
 //!
@@ -16,6 +16,9 @@ mod nats;
 mod peer;
 mod programs;
 mod protocol;
+mod redis;
+mod redis_lists;
+mod resp;
 mod rounds;
 mod sink;
 mod table;
@@ -34,7 +37,6 @@ use rounds::Rounds;
 use target::Target;
 
 const RATE_SESSIONS: usize = 8;
-const SATURATED_SESSIONS: usize = 4;
 /// Over which the sessions are counted.
 const BY_SESSIONS: [Target; 2] = [Target::HaProxy, Target::Gateway];
 /// What a proxy has open for other things than sessions.
@@ -45,7 +47,7 @@ struct Extent {
     rounds: usize,
     session_rounds: usize,
     length: Duration,
-    /// After this nothing that was disturbed is measured again.
+    /// As long as this for each cell, what was disturbed is measured again.
     patience: Duration,
 }
 
@@ -53,14 +55,31 @@ const FULL: Extent = Extent {
     rounds: 5,
     session_rounds: 3,
     length: Duration::from_millis(1500),
-    patience: Duration::from_secs(200),
+    patience: Duration::from_secs(16),
 };
 const QUICK: Extent = Extent {
     rounds: 2,
     session_rounds: 1,
     length: Duration::from_millis(700),
-    patience: Duration::from_secs(50),
+    patience: Duration::from_secs(4),
 };
+
+impl Extent {
+    /// Measures every target under every load.
+    fn run(
+        &self,
+        loads: &[Load],
+        targets: &[Target],
+        rounds: usize,
+        to: &mut Rounds,
+        stand: &Stand<'_>,
+    ) -> anyhow::Result<()> {
+        let of = |&load: &Load| targets.iter().map(move |&target| Cell { load, target });
+        let cells: Vec<_> = loads.iter().flat_map(of).collect();
+        let deadline = Instant::now() + self.patience * u32::try_from(cells.len())?;
+        to.run(&cells, rounds, deadline, stand)
+    }
+}
 
 fn main() -> anyhow::Result<()> {
     // Sleeps that end on time, for messages that leave on time.
@@ -69,27 +88,33 @@ fn main() -> anyhow::Result<()> {
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut arguments = arguments.iter().map(String::as_str).peekable();
-    let named = arguments.peek().and_then(|&name| protocol(name));
-    arguments.next_if(|_| named.is_some());
-    let protocols = named.map_or(Protocol::ALL.to_vec(), |protocol| vec![protocol]);
-    let one = named.unwrap_or(Protocol::Nats);
+    let named = arguments.peek().map_or_else(Vec::new, |&name| protocols(name));
+    arguments.next_if(|_| !named.is_empty());
+    let protocols = if named.is_empty() { Protocol::ALL.to_vec() } else { named };
+    let one = protocols[0];
     match &arguments.collect::<Vec<_>>()[..] {
         [] => protocols.into_iter().try_for_each(|protocol| all(protocol, &FULL)),
         ["--quick"] => protocols.into_iter().try_for_each(|protocol| all(protocol, &QUICK)),
         ["profile", target, seconds] => {
-            let load = Load::Saturated { sessions: SATURATED_SESSIONS };
-            profile(one, target, seconds.parse()?, load)
+            let (sessions, window) = one.saturated()[one.saturated().len() / 2];
+            profile(one, target, seconds.parse()?, Load::Saturated { sessions, window })
         }
         ["profile", target, seconds, sessions] => {
             let load = Load::Rate { sessions: sessions.parse()?, rate: one.rate() };
             profile(one, target, seconds.parse()?, load)
         }
-        _ => bail!("expected [nats | amqp] [--quick | profile TARGET SECONDS [SESSIONS]]"),
+        _ => {
+            let names = Protocol::ALL.map(Protocol::name).join(" | ");
+            bail!("expected [{names}] [--quick | profile TARGET SECONDS [SESSIONS]]")
+        }
     }
 }
 
-fn protocol(name: &str) -> Option<Protocol> {
-    Protocol::ALL.into_iter().find(|protocol| protocol.name() == name)
+/// Those that a word stands for: its own, and what else has its addresses.
+fn protocols(name: &str) -> Vec<Protocol> {
+    let mut all = Protocol::ALL.to_vec();
+    all.retain(|protocol| protocol.name() == name || protocol.scheme() == name);
+    all
 }
 
 /// Loads one target for some seconds, for a profiler to look at.
@@ -118,45 +143,67 @@ fn all(protocol: Protocol, extent: &Extent) -> anyhow::Result<()> {
     rounds.note(&json!({ "unix_seconds": since, "length": extent.length.as_secs_f64() }))?;
     let (receiver, length) = (sink::start()?, extent.length);
     let stand = Stand { protocol, folder: folder.path(), broker: &broker, receiver, length };
-    let start = Instant::now();
 
     let open = Load::Rate { sessions: RATE_SESSIONS, rate };
-    let saturated = Load::Saturated { sessions: SATURATED_SESSIONS };
-    let loads = [open, saturated];
-    let cells: Vec<_> = loads
-        .into_iter()
-        .flat_map(|load| Target::ALL.map(|target| Cell { load, target }))
-        .collect();
-    rounds.run(&cells, extent.rounds, start + extent.patience, &stand)?;
+    let saturated = protocol.saturated().iter();
+    let saturated = saturated.map(|&(sessions, window)| Load::Saturated { sessions, window });
+    let loads: Vec<_> = [open].into_iter().chain(saturated).collect();
+    extent.run(&loads, protocol.targets(), extent.rounds, &mut rounds, &stand)?;
 
-    let files = usage::open_files_max();
-    let fits = |sessions: &usize| sessions * 2 + OTHER_FILES < files;
-    let by_sessions: Vec<_> = protocol.sessions().iter().copied().filter(fits).collect();
-    let by_sessions: Vec<_> =
-        by_sessions.into_iter().map(|sessions| Load::Rate { sessions, rate }).collect();
-    let cells: Vec<_> = by_sessions
-        .iter()
-        .flat_map(|&load| BY_SESSIONS.map(|target| Cell { load, target }))
-        .collect();
-    let deadline = start + extent.patience + extent.patience / 2;
-    rounds.run(&cells, extent.session_rounds, deadline, &stand)?;
-
-    let window = cell::WINDOW;
     println!("\n# {}", protocol.name());
-    let title = format!("{rate} messages a second over {RATE_SESSIONS} sessions, one a write");
-    table::targets(&title, open, &rounds);
-    let title = format!("Saturated: {SATURATED_SESSIONS} sessions with {window} messages each");
-    table::targets(&title, saturated, &rounds);
-    table::budgets(open, saturated, &rounds);
-    table::sessions(&by_sessions, &BY_SESSIONS, &rounds);
-    if by_sessions.len() < protocol.sessions().len() {
-        println!("\nonly {files} files may be open: `ulimit -n` says how many sessions fit");
+    for &load in &loads {
+        let title = match load {
+            Load::Rate { sessions, rate } => {
+                format!("{rate} messages a second over {sessions} sessions, one a write")
+            }
+            Load::Saturated { sessions, window } => {
+                format!("Saturated: {sessions} sessions, of each publisher on their way: {window}")
+            }
+        };
+        table::targets(&title, load, protocol.targets(), &rounds);
     }
-    table::spans(&[("at a rate", open), ("saturated", saturated)], &rounds);
-    println!("\n| 1 000 idle sessions | MiB |\n|---|---:|");
-    for target in [Target::HaProxy, Target::Relay, Target::Exporting] {
-        println!("| {} | {:.1} |", target.name(), idle::per_thousand(target, &stand, &mut rounds)?);
+    let named: Vec<_> = loads.iter().map(|&load| (name(load, &loads), load)).collect();
+    table::budgets(&named, &rounds);
+    by_sessions(extent, &mut rounds, &stand)?;
+    table::spans(&named, &rounds);
+    if !protocol.sessions().is_empty() {
+        idle(&mut rounds, &stand)?;
     }
     println!("\nraw numbers: {}", path.canonicalize()?.display());
+    Ok(())
+}
+
+/// What tables call a load.
+fn name(load: Load, loads: &[Load]) -> String {
+    match load {
+        Load::Rate { .. } => "at a rate".to_owned(),
+        Load::Saturated { .. } if loads.len() == 2 => "saturated".to_owned(),
+        Load::Saturated { window, .. } => format!("saturated, `-P {window}`"),
+    }
+}
+
+/// The same rate over more and more sessions, as many as may be open.
+fn by_sessions(extent: &Extent, rounds: &mut Rounds, stand: &Stand<'_>) -> anyhow::Result<()> {
+    let (all, rate) = (stand.protocol.sessions(), stand.protocol.rate());
+    let files = usage::open_files_max();
+    let fits = |sessions: &usize| sessions * 2 + OTHER_FILES < files;
+    let loads: Vec<_> = all.iter().copied().filter(fits).collect();
+    let loads: Vec<_> = loads.into_iter().map(|sessions| Load::Rate { sessions, rate }).collect();
+    if loads.is_empty() {
+        return Ok(());
+    }
+    extent.run(&loads, &BY_SESSIONS, extent.session_rounds, rounds, stand)?;
+    table::sessions(&loads, &BY_SESSIONS, rounds);
+    if loads.len() < all.len() {
+        println!("\nonly {files} files may be open: `ulimit -n` says how many sessions fit");
+    }
+    Ok(())
+}
+
+fn idle(rounds: &mut Rounds, stand: &Stand<'_>) -> anyhow::Result<()> {
+    println!("\n| 1 000 idle sessions | MiB |\n|---|---:|");
+    for target in [Target::HaProxy, Target::Relay, Target::Exporting] {
+        println!("| {} | {:.1} |", target.name(), idle::per_thousand(target, stand, rounds)?);
+    }
     Ok(())
 }

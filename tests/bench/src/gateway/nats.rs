@@ -3,7 +3,7 @@
 //! ```text
 //! plain     PUB load.00042 256        payload
 //! injected  HPUB load.00042 165 421   NATS/1.0, traceparent, tracestate, payload
-//!                                     └ 8 bytes of time, then filling
+//!                                     └ 16 digits of time, then filling
 //! ```
 //!
 //! *Injected* is what the gateway makes of *plain*, byte for byte in length: so the broker does the
@@ -16,7 +16,8 @@ use std::time::Instant;
 use anyhow::bail;
 
 use crate::peer::CONNECT_TIMEOUT;
-use crate::protocol::{Form, Incoming, PAYLOAD_BYTES, STAMP_BYTES, Template};
+use crate::protocol::{Form, Incoming, PAYLOAD_BYTES, Template, stamp};
+use crate::resp::decimal;
 
 /// A context of the lengths that the gateway writes.
 const HEADER: &str = "NATS/1.0\r\n\
@@ -73,11 +74,11 @@ pub(crate) fn read(bytes: &[u8], mut visit: impl FnMut(Incoming)) -> anyhow::Res
                 if end > bytes.len() {
                     break;
                 }
-                let stamp = bytes.get(payload..payload + STAMP_BYTES).map(<[u8; 8]>::try_from);
-                let (Some(Ok(stamp)), Some(header)) = (stamp, header) else {
+                let (Some(stamp), Some(header)) = (bytes.get(payload..).and_then(stamp), header)
+                else {
                     bail!("expected a message of this load, found `{}`", line.escape_ascii());
                 };
-                visit(Incoming::Message { stamp: u64::from_le_bytes(stamp), header, tag: 0 });
+                visit(Incoming::Message { stamp, header, tag: 0 });
                 done = end;
             }
             Some(b'-') => bail!("the broker says `{}`", line.escape_ascii()),
@@ -89,10 +90,6 @@ pub(crate) fn read(bytes: &[u8], mut visit: impl FnMut(Incoming)) -> anyhow::Res
         }
     }
     Ok(done)
-}
-
-fn decimal(digits: &[u8]) -> Option<usize> {
-    str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]

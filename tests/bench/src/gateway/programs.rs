@@ -79,6 +79,15 @@ pub(crate) fn rabbitmq() -> anyhow::Result<RabbitMq> {
     RabbitMq::start()?.context("`tests/tools/install.sh rabbitmq` installs RabbitMQ")
 }
 
+/// Redis of Debian, which keeps nothing on disk.
+pub(crate) fn redis_server() -> anyhow::Result<Program> {
+    let address = free_address()?;
+    let mut command = Command::new("redis-server");
+    command.args(["--bind", "127.0.0.1", "--port", &address.port().to_string()]);
+    command.args(["--save", "", "--appendonly", "no"]);
+    Program::start(command, address).context("`tests/tools/install.sh redis` installs redis-server")
+}
+
 /// HAProxy in TCP mode with one thread, and buffers as large as ours: smaller ones flatter us.
 pub(crate) fn haproxy(folder: &Path, broker: SocketAddr) -> anyhow::Result<Program> {
     let address = free_address()?;
@@ -91,10 +100,26 @@ pub(crate) fn haproxy(folder: &Path, broker: SocketAddr) -> anyhow::Result<Progr
              listen load\n  bind {address}\n  server broker {broker}\n"
         ),
     )?;
-    let known = Path::new("/usr/sbin/haproxy");
-    let mut command = Command::new(if known.is_file() { known } else { Path::new("haproxy") });
+    let mut command = Command::new(installed("haproxy"));
     command.arg("-db").arg("-f").arg(path);
     Program::start(command, address).context("`tests/tools/install.sh bench` installs haproxy")
+}
+
+/// nutcracker (twemproxy), with Debian's defaults.
+pub(crate) fn nutcracker(folder: &Path, broker: SocketAddr) -> anyhow::Result<Program> {
+    let (address, statistics) = (free_address()?, free_address()?);
+    let path = folder.join("nutcracker.yml");
+    fs::write(
+        &path,
+        format!(
+            "load:\n  listen: {address}\n  redis: true\n  hash: fnv1a_64\n  \
+             distribution: ketama\n  servers:\n   - {broker}:1\n"
+        ),
+    )?;
+    let mut command = Command::new(installed("nutcracker"));
+    command.arg("-c").arg(path).args(["-a", "127.0.0.1"]);
+    command.args(["-s", &statistics.port().to_string()]);
+    Program::start(command, address).context("`tests/tools/install.sh bench` installs nutcracker")
 }
 
 /// What a gateway does with its spans.
@@ -121,13 +146,14 @@ pub(crate) fn gateway(
         None => env::current_exe()?.with_file_name("spanbridge"),
     };
     let address = free_address()?;
-    let off = if spans == Spans::Off { "[listener.route]\noff = true\n" } else { "" };
-    let (path, scheme) = (folder.join("spanbridge.toml"), protocol.name());
+    let off = "[listener.route]\noff = true\n";
+    let routes = if spans == Spans::Off { off } else { protocol.routes() };
+    let (path, scheme) = (folder.join("spanbridge.toml"), protocol.scheme());
     fs::write(
         &path,
         format!(
             "[[listener]]\nlisten = \"{scheme}://{address}\"\n\
-             brokers = [\"{scheme}://{broker}\"]\n{off}"
+             brokers = [\"{scheme}://{broker}\"]\n{routes}"
         ),
     )?;
     let mut command = Command::new(program);
@@ -148,6 +174,12 @@ pub(crate) fn gateway(
         command.env("OTEL_TRACES_EXPORTER", "none");
     }
     Program::start(command, address).context("`make bench-gateway` builds spanbridge")
+}
+
+/// Where a program is that Debian keeps off the path of ordinary users.
+fn installed(name: &str) -> PathBuf {
+    let known = Path::new("/usr/sbin").join(name);
+    if known.is_file() { known } else { name.into() }
 }
 
 /// A port that was free a moment ago.

@@ -11,6 +11,8 @@ use crate::protocol::{Form, Protocol};
 pub(crate) enum Target {
     Direct,
     HaProxy,
+    /// A proxy that knows the commands of Redis, and sends those of all clients on few connections.
+    Nutcracker,
     /// The gateway with tracing off: what reading the protocol costs.
     Relay,
     /// The gateway, its spans made and thrown away.
@@ -22,7 +24,18 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Direct,
+        Self::HaProxy,
+        Self::Nutcracker,
+        Self::Relay,
+        Self::Gateway,
+        Self::Exporting,
+        Self::ExportingFew,
+    ];
+
+    /// What passes any protocol, and ours.
+    pub(crate) const TRANSPARENT: [Self; 6] = [
         Self::Direct,
         Self::HaProxy,
         Self::Relay,
@@ -31,10 +44,15 @@ impl Target {
         Self::ExportingFew,
     ];
 
+    pub(crate) fn is_gateway(self) -> bool {
+        !matches!(self, Self::Direct | Self::HaProxy | Self::Nutcracker)
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Direct => "direct",
             Self::HaProxy => "HAProxy",
+            Self::Nutcracker => "nutcracker",
             Self::Relay => "gateway, tracing off",
             Self::Gateway => "gateway, spans made",
             Self::Exporting => "gateway, spans exported",
@@ -45,7 +63,7 @@ impl Target {
     /// Who does not inject carries what was injected: so the broker has the same work.
     pub(crate) fn form(self) -> Form {
         match self {
-            Self::Direct | Self::HaProxy | Self::Relay => Form::Injected,
+            Self::Direct | Self::HaProxy | Self::Nutcracker | Self::Relay => Form::Injected,
             Self::Gateway | Self::Exporting | Self::ExportingFew => Form::Plain,
         }
     }
@@ -61,6 +79,7 @@ impl Target {
         let spans = match self {
             Self::Direct => return Ok(None),
             Self::HaProxy => return programs::haproxy(folder, broker).map(Some),
+            Self::Nutcracker => return programs::nutcracker(folder, broker).map(Some),
             Self::Relay => Spans::Off,
             Self::Gateway => Spans::Discarded,
             Self::Exporting => Spans::Exported(1.0),
