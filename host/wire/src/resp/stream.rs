@@ -80,6 +80,10 @@ impl Xadd {
             };
             rest.split(takes)?;
         };
+        if rest.left() == 0 {
+            // The broker refuses it, and would take it if fields were added.
+            return None;
+        }
         let fields = FieldList {
             count_at: command.count_at,
             count: command.count,
