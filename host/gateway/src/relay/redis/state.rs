@@ -85,12 +85,16 @@ pub(super) struct State {
     /// What it calls its connection.
     pub(super) name: Option<Box<str>>,
     pub(super) user: Option<Box<str>>,
-    /// The selected database.
+    /// The selected database, as far as the client has sent what selects it.
     pub(super) database: u64,
+    /// The one that the broker has said to be selected.
+    pub(super) database_confirmed: u64,
+    /// Databases that are selected, or are not, with a reply that is to come.
+    pub(super) selects: usize,
     /// Which commands are answered.
     pub(super) reply_mode: ReplyMode,
-    /// The client has begun a transaction, with this database selected.
-    pub(super) transaction: Option<u64>,
+    /// The client has begun a transaction.
+    pub(super) transaction: bool,
     /// Version 3 is spoken.
     pub(super) is_resp3: bool,
     /// The client has said goodbye.
@@ -128,8 +132,10 @@ impl State {
             name: None,
             user: None,
             database: 0,
+            database_confirmed: 0,
+            selects: 0,
             reply_mode: ReplyMode::On,
-            transaction: None,
+            transaction: false,
             is_resp3: false,
             is_over: false,
             subscriber: Subscriber::default(),
