@@ -1,6 +1,6 @@
 //! What the simulations share: the spans that a model expects, and reads that end anywhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use spanbridge_gateway::relay::Side;
 
@@ -22,7 +22,13 @@ impl Expected {
         for span in spans {
             made.add(span.kind, span.name.clone(), span.outcome());
         }
-        assert_eq!(made.0, self.0);
+        let differs: BTreeSet<_> = made.0.keys().chain(self.0.keys()).collect();
+        let differs: Vec<_> = differs
+            .into_iter()
+            .map(|shape| (shape, made.0.get(shape), self.0.get(shape)))
+            .filter(|(_, made, expected)| made != expected)
+            .collect();
+        assert!(differs.is_empty(), "made, expected: {differs:#?}");
     }
 }
 
