@@ -6,7 +6,9 @@ use spanbridge_tests::gateway::Exit;
 mod bytes;
 mod celery;
 mod faults;
+mod rust_client;
 mod streams;
+mod traffic;
 
 /// Counters that nothing moves while all goes well.
 const ODD: [&str; 8] = [
