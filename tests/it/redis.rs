@@ -6,9 +6,11 @@ use spanbridge_tests::gateway::Exit;
 mod bytes;
 mod celery;
 mod faults;
+mod node;
 mod rust_client;
 mod streams;
 mod traffic;
+mod zero;
 
 /// Counters that nothing moves while all goes well.
 const ODD: [&str; 8] = [
