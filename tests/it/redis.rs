@@ -9,6 +9,7 @@ mod faults;
 mod node;
 mod rust_client;
 mod streams;
+mod tls;
 mod traffic;
 mod zero;
 
