@@ -5,8 +5,10 @@ use spanbridge_tests::gateway::Exit;
 
 mod bytes;
 mod celery;
+mod component;
 mod faults;
 mod node;
+mod outages;
 mod rust_client;
 mod streams;
 mod tls;
