@@ -7,6 +7,7 @@ mod bytes;
 mod celery;
 mod component;
 mod faults;
+mod list_bytes;
 mod node;
 mod outages;
 mod rust_client;
