@@ -19,6 +19,7 @@ mod server;
 mod streams;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
 
 use spanbridge_gateway::relay::Side;
 
@@ -36,6 +37,9 @@ const TURNS: u64 = 3000;
 const SESSIONS: usize = 6;
 /// One in so many turns is the last one of its session.
 const CUT: u64 = 150;
+
+/// Names the variable with which the second test runs for longer.
+const SECONDS: &str = "SPANBRIDGE_SIMULATION_SECONDS";
 
 const ROUTES: &str = "[[route]]\ndestination = \"tasks\"\nenvelope = \"kombu\"\n\
     [[route]]\ndestination = \"late\"\nenvelope = \"kombu\"\nacks = \"late\"\n";
@@ -148,6 +152,24 @@ fn random_sessions_come_out_as_the_books_say() {
     let all = ["abandoned", "ack", "claimed", "confirmed", "expired", "none", "refused", "requeue"];
     let all = all.into_iter().chain(["returned", "unanswered"]);
     assert!(seen.iter().map(String::as_str).eq(all), "nothing was left out: {seen:?}");
+}
+
+/// Runs random seeds for as long as the variable says.
+#[test]
+#[ignore = "runs for as long as it is told to: make soak"]
+fn random_seeds_come_out_as_the_books_say_as_well() {
+    let seconds = std::env::var(SECONDS).map_or(10, |text| text.parse().expect("seconds"));
+    let started = Instant::now();
+    let since_epoch = std::time::UNIX_EPOCH.elapsed().expect("the clock is right");
+    let mut random = Random(since_epoch.as_nanos() as u64);
+    let mut seeds = 0;
+    while started.elapsed() < Duration::from_secs(seconds) {
+        let seed = random.next();
+        let _seed = Seed(seed);
+        simulate(seed);
+        seeds += 1;
+    }
+    eprintln!("{seeds} seeds");
 }
 
 fn simulate(seed: u64) -> Bed {
