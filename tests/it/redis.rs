@@ -5,8 +5,16 @@ use spanbridge_tests::gateway::Exit;
 
 mod bytes;
 mod celery;
+mod component;
 mod faults;
+mod list_bytes;
+mod node;
+mod outages;
+mod rust_client;
 mod streams;
+mod tls;
+mod traffic;
+mod zero;
 
 /// Counters that nothing moves while all goes well.
 const ODD: [&str; 8] = [

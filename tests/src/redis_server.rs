@@ -22,6 +22,8 @@ pub struct RedisServer {
     program: PathBuf,
     port: u16,
     folder: TempDir,
+    /// Further arguments of its command line.
+    more: Vec<String>,
     process: Option<Process>,
 }
 
@@ -31,9 +33,18 @@ impl RedisServer {
     /// # Errors
     /// When it does not come up, or is missing where it must not be.
     pub fn start() -> Result<Option<Self>> {
+        Self::start_with(&[])
+    }
+
+    /// Starts a server with further arguments.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with(more: &[&str]) -> Result<Option<Self>> {
         let Some(program) = tool::redis_server()? else { return Ok(None) };
-        let mut server =
-            Self { program, port: port::free()?, folder: TempDir::new()?, process: None };
+        let more = more.iter().map(|&argument| argument.to_owned()).collect();
+        let (port, folder) = (port::free()?, TempDir::new()?);
+        let mut server = Self { program, port, folder, more, process: None };
         server.restart()?;
         Ok(Some(server))
     }
@@ -69,7 +80,7 @@ impl RedisServer {
         command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string()]);
         // Every command is in the log before it is answered.
         command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
-        command.arg("--dir").arg(self.folder.path());
+        command.arg("--dir").arg(self.folder.path()).args(&self.more);
         let mut process = Process::spawn("redis-server", &mut command)?;
         let address = self.address();
         eventually("redis-server to answer", BOUND, || {

@@ -53,6 +53,16 @@ pub fn redis_server() -> Result<Option<PathBuf>> {
     found("redis-server of Debian", "SPANBRIDGE_REDIS", candidates)
 }
 
+/// Finds the program that measures Redis: `SPANBRIDGE_REDIS_BENCHMARK`, else Debian's.
+///
+/// # Errors
+///
+/// When it is missing and `CI` is set; else a missing one is `None`, and said aloud.
+pub fn redis_benchmark() -> Result<Option<PathBuf>> {
+    let candidates = [PathBuf::from("/usr/bin/redis-benchmark")];
+    found("redis-benchmark of Debian", "SPANBRIDGE_REDIS_BENCHMARK", candidates)
+}
+
 /// Finds Node.js, and the folder of the packages for it: `SPANBRIDGE_NODE`, else the system's.
 ///
 /// # Errors

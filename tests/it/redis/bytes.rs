@@ -18,9 +18,9 @@ const CONTEXT_NAMES: [&[u8]; 2] = [b"traceparent", b"tracestate"];
 
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/// An element of RESP 2.
+/// An element of RESP. Maps and pushes are lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Element {
+pub(super) enum Element {
     Line(Vec<u8>),
     String(Vec<u8>),
     List(Vec<Self>),
@@ -88,12 +88,12 @@ fn script() -> Vec<u8> {
     bytes
 }
 
-fn say_quit(bytes: &mut Vec<u8>) {
+pub(super) fn say_quit(bytes: &mut Vec<u8>) {
     bytes.extend(b"*1\r\n$4\r\nQUIT\r\n");
 }
 
 /// Sends the script in pieces of this many bytes, and reads until the server hangs up.
-fn play(recorder: &Recorder, script: &[u8], piece: usize) -> Result<Session> {
+pub(super) fn play(recorder: &Recorder, script: &[u8], piece: usize) -> Result<Session> {
     let mut client = TcpStream::connect(recorder.address())?;
     client.set_nodelay(true)?;
     client.set_read_timeout(Some(BOUND))?;
@@ -174,7 +174,7 @@ fn stripped(element: &Element) -> Element {
     Element::List(list)
 }
 
-fn elements(mut bytes: &[u8]) -> Result<Vec<Element>> {
+pub(super) fn elements(mut bytes: &[u8]) -> Result<Vec<Element>> {
     let mut found = Vec::new();
     while !bytes.is_empty() {
         found.push(element(&mut bytes)?);
@@ -188,7 +188,7 @@ fn element(bytes: &mut &[u8]) -> Result<Element> {
     *bytes = &rest[2..];
     let length = || Ok::<_, anyhow::Error>(std::str::from_utf8(&line[1..])?.parse::<usize>()?);
     match line.first() {
-        Some(b'+' | b'-' | b':') => Ok(Element::Line(line.to_vec())),
+        Some(b'+' | b'-' | b':' | b'_') => Ok(Element::Line(line.to_vec())),
         Some(b'$' | b'*') if &line[1..] == b"-1" => Ok(Element::Line(line.to_vec())),
         Some(b'$') => {
             let (text, rest) = bytes.split_at_checked(length()?).context("half a string")?;
@@ -196,8 +196,9 @@ fn element(bytes: &mut &[u8]) -> Result<Element> {
             *bytes = rest.strip_prefix(b"\r\n").context("no line end")?;
             Ok(text)
         }
-        Some(b'*') => {
-            (0..length()?).map(|_| element(bytes)).collect::<Result<_>>().map(Element::List)
+        Some(kind @ (b'*' | b'>' | b'%')) => {
+            let elements = if *kind == b'%' { 2 * length()? } else { length()? };
+            (0..elements).map(|_| element(bytes)).collect::<Result<_>>().map(Element::List)
         }
         found => bail!("expected the beginning of an element, found {found:?}"),
     }

@@ -4,10 +4,9 @@
 //! bytes of both reach the relay in pieces that end anywhere, in turns. The model knows what was
 //! sent and which spans it should make; it knows nothing of ids.
 
-use std::collections::BTreeMap;
-
 use spanbridge_gateway::relay::Side;
 
+use crate::expected::{Expected, in_turns};
 use crate::frames::{
     Delivery, Properties, Written, ack, confirm_select, content, cut, nack, publish_method,
     text_entry,
@@ -24,14 +23,10 @@ const CONFIRMED: u16 = 2;
 
 const CONTEXT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/// Kind, name and outcome of a span.
-type Shape = (i32, String, Option<&'static str>);
-
 /// What should come of what was sent.
 #[derive(Default)]
 struct Model {
-    /// How often each span is expected.
-    spans: BTreeMap<Shape, u64>,
+    spans: Expected,
     /// Publishes that wait for their confirmation: number, kind and name.
     waiting: Vec<(u64, i32, String)>,
     published: u64,
@@ -47,10 +42,6 @@ struct Model {
 type Piece = Vec<Vec<u8>>;
 
 impl Model {
-    fn expect(&mut self, kind: i32, name: String, outcome: Option<&'static str>) {
-        *self.spans.entry((kind, name, outcome)).or_default() += 1;
-    }
-
     fn client(&mut self, random: &mut Random, before: &mut Before, channel: u16) -> Piece {
         match random.below(8) {
             0..4 => self.publish(random, channel),
@@ -80,7 +71,7 @@ impl Model {
                 (if has_context { CLIENT } else { PRODUCER }, format!("publish {name}"));
             match channel == CONFIRMED {
                 true => self.waiting.push((self.published, kind, name)),
-                false => self.expect(kind, name, None),
+                false => self.spans.add(kind, name, None),
             }
         }
         let body = vec![b'x'; random.pick(&[0, 1, 100, 9000])];
@@ -104,7 +95,7 @@ impl Model {
             _ => (ack(channel, tag, multiple), "ack"),
         };
         for (_, queue) in settled {
-            self.expect(CONSUMER, format!("process {queue}"), Some(outcome));
+            self.spans.add(CONSUMER, format!("process {queue}"), Some(outcome));
         }
         frame
     }
@@ -119,7 +110,7 @@ impl Model {
         let (consumer, queue) = random.pick(&[("late", "tasks"), ("none", "logs")]);
         match consumer {
             "late" => self.unsettled[at].push((tag, queue)),
-            _ => self.expect(CONSUMER, format!("process {queue}"), None),
+            _ => self.spans.add(CONSUMER, format!("process {queue}"), None),
         }
         let properties = Properties::with_headers(
             &random.pick(&[vec![], vec![text_entry("traceparent", CONTEXT)]]),
@@ -152,7 +143,7 @@ impl Model {
         };
         let refused = random.below(3) == 0;
         for (_, kind, name) in answered {
-            self.expect(kind, name, Some(if refused { "refused" } else { "confirmed" }));
+            self.spans.add(kind, name, Some(if refused { "refused" } else { "confirmed" }));
         }
         Some(if refused {
             nack(CONFIRMED, number, u8::from(multiple))
@@ -218,22 +209,16 @@ fn simulate(seed: u64) {
         }
         // Only the broker's messages are torn apart: the model counts the client's headers.
         let broker = interleave(&mut random, broker);
-        feed_in_turns(&mut random, &mut session, &client, &broker);
+        in_turns(&mut random, &client, &broker, |side, piece| {
+            session.feed(side, piece);
+        });
+        assert!(session.is_at_boundary(Side::Client) && session.is_at_boundary(Side::Broker));
         from_client.extend(client);
         from_broker.extend(broker);
     }
     finish(&bed, &mut session, &mut model);
     check_bytes(&session, &model, &from_client, &from_broker);
-    let mut spans = BTreeMap::<_, u64>::new();
-    for span in bed.spans() {
-        let shape = (span.kind, span.name.clone(), span.outcome().map(str::to_owned));
-        *spans.entry(shape).or_default() += 1;
-    }
-    let expected = std::mem::take(&mut model.spans).into_iter();
-    let expected: BTreeMap<_, _> = expected
-        .map(|((kind, name, outcome), count)| ((kind, name, outcome.map(str::to_owned)), count))
-        .collect();
-    assert_eq!(spans, expected);
+    std::mem::take(&mut model.spans).check(bed.spans());
     assert_eq!(bed.counters.settle_unmatched.get(), model.unmatched);
     assert_eq!(bed.counters.sessions_raw.total(), 0);
 }
@@ -250,33 +235,14 @@ fn open(bed: &Bed) -> Session {
     session
 }
 
-/// Feeds both directions in pieces that end anywhere.
-fn feed_in_turns(random: &mut Random, session: &mut Session, client: &[u8], broker: &[u8]) {
-    let (mut client, mut broker) = (client, broker);
-    while !client.is_empty() || !broker.is_empty() {
-        let longest = random.pick(&[1, 3, 20, 200, 5000]);
-        let (side, rest) = match random.below(2) {
-            0 => (Side::Client, &mut client),
-            _ => (Side::Broker, &mut broker),
-        };
-        let length = (random.below(longest) as usize + 1).min(rest.len());
-        let (piece, behind) = rest.split_at(length);
-        *rest = behind;
-        if !piece.is_empty() {
-            session.feed(side, piece);
-        }
-    }
-    assert!(session.is_at_boundary(Side::Client) && session.is_at_boundary(Side::Broker));
-}
-
 /// Ends the session: what is open ends as that.
 fn finish(bed: &Bed, session: &mut Session, model: &mut Model) {
     session.close();
     for (_, kind, name) in std::mem::take(&mut model.waiting) {
-        model.expect(kind, name, Some("unanswered"));
+        model.spans.add(kind, name, Some("unanswered"));
     }
     for (_, queue) in std::mem::take(&mut model.unsettled).into_iter().flatten() {
-        model.expect(CONSUMER, format!("process {queue}"), Some("abandoned"));
+        model.spans.add(CONSUMER, format!("process {queue}"), Some("abandoned"));
     }
     assert!(bed.open_spans.is_empty());
 }

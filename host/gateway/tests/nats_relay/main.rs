@@ -16,6 +16,8 @@ mod simulation;
 
 #[path = "../rig/bed.rs"]
 mod bed;
+#[path = "../rig/expected.rs"]
+mod expected;
 #[path = "../rig/faulty.rs"]
 mod faulty;
 #[path = "../rig/random.rs"]

@@ -4,10 +4,9 @@
 //! bytes of both reach the relay in pieces that end anywhere, in turns. The model knows what was
 //! sent and which spans it should make; it knows nothing of ids.
 
-use std::collections::BTreeMap;
-
 use spanbridge_gateway::relay::Side;
 
+use crate::expected::{Expected, in_turns};
 use crate::frames::{
     Operation, StreamMessage, acknowledge, deliver, deliver_from_stream, operations, publish,
     status,
@@ -21,14 +20,10 @@ const OPERATIONS_PER_ROUND_MAX: u64 = 8;
 
 const CONTEXT: &str = "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n";
 
-/// Kind, name and outcome of a span.
-type Shape = (i32, String, Option<&'static str>);
-
 /// What should come of what was sent.
 #[derive(Default)]
 struct Model {
-    /// How often each span is expected.
-    spans: BTreeMap<Shape, u64>,
+    spans: Expected,
     /// Publishes without an answer: reply subject, and the span's kind and name.
     waiting: Vec<(String, i32, String)>,
     /// Deliveries without settlement.
@@ -43,12 +38,8 @@ struct Model {
 }
 
 impl Model {
-    fn expect(&mut self, kind: i32, name: String, outcome: Option<&'static str>) {
-        *self.spans.entry((kind, name, outcome)).or_default() += 1;
-    }
-
     fn settled(&mut self, message: &StreamMessage, outcome: &'static str) {
-        self.expect(CONSUMER, format!("process {}", message.subject), Some(outcome));
+        self.spans.add(CONSUMER, format!("process {}", message.subject), Some(outcome));
     }
 
     /// One operation of the client.
@@ -89,7 +80,7 @@ impl Model {
             reply = format!("_INBOX.me.{}", self.replies);
             self.waiting.push((reply.clone(), kind, name));
         } else {
-            self.expect(kind, name, None);
+            self.spans.add(kind, name, None);
         }
         let payload = random.pick(&["", "hello", "\r\nPUB a 1\r\nx\r\n", "long enough to be cut"]);
         publish(&subject, &reply, headers, payload)
@@ -127,7 +118,7 @@ impl Model {
             1 => status("_INBOX.other", random.pick(&["100 Idle Heartbeat", "404 No Messages"])),
             2 => {
                 let subject = format!("news.{}", random.below(3));
-                self.expect(CONSUMER, format!("process {subject}"), None);
+                self.spans.add(CONSUMER, format!("process {subject}"), None);
                 deliver(&subject, "", random.pick(&[None, Some(CONTEXT)]), "read all about it")
             }
             3 | 4 => match random.take(&mut before.waiting) {
@@ -170,7 +161,7 @@ impl Model {
             2 => (deliver(&reply, "", None, "an answer of somebody"), "confirmed"),
             _ => (status(&reply, "503"), "returned"),
         };
-        self.expect(kind, name, Some(outcome));
+        self.spans.add(kind, name, Some(outcome));
         answer
     }
 }
@@ -224,49 +215,24 @@ fn simulate(seed: u64) {
         model.unsettled.append(&mut before.unsettled);
         model.unsettled.append(&mut new.0);
         model.refused.append(&mut before.refused);
-        feed_in_turns(&mut random, &mut session, &client, &broker);
+        in_turns(&mut random, client.as_bytes(), broker.as_bytes(), |side, piece| {
+            session.feed(side, piece);
+        });
+        assert!(session.is_at_boundary(Side::Client) && session.is_at_boundary(Side::Broker));
         from_client += &client;
         from_broker += &broker;
     }
     finish(&bed, &mut session, &mut model);
     check_bytes(&session, &model, &from_client, &from_broker);
-    let mut spans = BTreeMap::<_, u64>::new();
-    for span in bed.spans() {
-        let shape = (span.kind, span.name.clone(), span.outcome().map(str::to_owned));
-        *spans.entry(shape).or_default() += 1;
-    }
-    let expected = std::mem::take(&mut model.spans).into_iter();
-    let expected: BTreeMap<_, _> = expected
-        .map(|((kind, name, outcome), count)| ((kind, name, outcome.map(str::to_owned)), count))
-        .collect();
-    assert_eq!(spans, expected);
+    std::mem::take(&mut model.spans).check(bed.spans());
     assert_eq!(bed.counters.settle_unmatched.get(), model.unmatched);
-}
-
-/// Feeds both directions in pieces that end anywhere.
-fn feed_in_turns(random: &mut Random, session: &mut Session, client: &str, broker: &str) {
-    let (mut client, mut broker) = (client.as_bytes(), broker.as_bytes());
-    while !client.is_empty() || !broker.is_empty() {
-        let longest = random.pick(&[1, 3, 20, 200]);
-        let (side, rest) = match random.below(2) {
-            0 => (Side::Client, &mut client),
-            _ => (Side::Broker, &mut broker),
-        };
-        let length = (random.below(longest) as usize + 1).min(rest.len());
-        let (piece, behind) = rest.split_at(length);
-        *rest = behind;
-        if !piece.is_empty() {
-            session.feed(side, piece);
-        }
-    }
-    assert!(session.is_at_boundary(Side::Client) && session.is_at_boundary(Side::Broker));
 }
 
 /// Ends the session and the process: what is open ends as that.
 fn finish(bed: &Bed, session: &mut Session, model: &mut Model) {
     session.close();
     for (_, kind, name) in std::mem::take(&mut model.waiting) {
-        model.expect(kind, name, Some("unanswered"));
+        model.spans.add(kind, name, Some("unanswered"));
     }
     bed.open_spans.drain(session.now, &mut session.tools);
     for message in std::mem::take(&mut model.unsettled) {

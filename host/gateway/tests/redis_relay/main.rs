@@ -8,10 +8,13 @@ mod reading;
 mod replies;
 mod routes;
 mod settling;
+mod simulation;
 mod streams;
 
 #[path = "../rig/bed.rs"]
 mod bed;
+#[path = "../rig/expected.rs"]
+mod expected;
 #[path = "../rig/faulty.rs"]
 mod faulty;
 #[path = "../rig/random.rs"]

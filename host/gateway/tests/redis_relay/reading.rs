@@ -118,6 +118,20 @@ fn an_entry_that_is_taken_over_ends_one_attempt_and_begins_the_next() {
 }
 
 #[test]
+fn attempts_in_one_read_end_and_are_linked_as_others_are() {
+    let bed = plain_bed();
+    let mut session = bed.session();
+    let again = "XREADGROUP GROUP g c STREAMS s 0";
+    let words = ["XREADGROUP GROUP g c STREAMS s >", again, again];
+    session.client(words.map(command).concat());
+    session.broker(stream("s", &[entry("5-0", "a 1")]).repeat(3));
+    session.ask("XACK s g 5-0", ":1\r\n");
+    assert_eq!(outcomes(&bed), ["requeue", "requeue", "ack"]);
+    let spans = bed.spans();
+    assert!(spans.windows(2).all(|pair| pair[1].links.contains(&pair[0].span_id)), "{spans:#?}");
+}
+
+#[test]
 fn an_entry_that_is_gone_is_no_delivery() {
     let bed = plain_bed();
     let gone = list(&[string("5-0"), b"*-1\r\n".to_vec()]);

@@ -1,6 +1,6 @@
 //! Entries that are done with.
 
-use crate::harness::{Bed, entry, outcomes, plain_bed, stream, string};
+use crate::harness::{Bed, command, entry, outcomes, plain_bed, stream, string};
 
 fn read(bed: &Bed, count: usize) -> crate::harness::Session {
     let mut session = bed.session();
@@ -32,6 +32,28 @@ fn a_database_that_is_not_selected_changes_nothing() {
     session.ask("SELECT 99", "-ERR DB index is out of range\r\n");
     session.ask("XACKDEL s g KEEPREF IDS 1 5-0", "*1\r\n:1\r\n");
     assert_eq!(outcomes(&bed), ["ack"]);
+}
+
+#[test]
+fn a_database_that_is_selected_meanwhile_stays_selected() {
+    for (words, replies) in [
+        (&["SELECT 99", "SELECT 1"][..], "-ERR no\r\n+OK\r\n"),
+        (&["SELECT 1", "SELECT 99", "SELECT 98"], "+OK\r\n-ERR no\r\n-ERR no\r\n"),
+        (&["MULTI", "DISCARD", "SELECT 1"], "+OK\r\n+OK\r\n+OK\r\n"),
+        (&["MULTI", "EXEC", "SELECT 1"], "+OK\r\n*-1\r\n+OK\r\n"),
+        (&["SELECT 1", "MULTI", "SELECT 2", "EXEC"], "+OK\r\n+OK\r\n+QUEUED\r\n*-1\r\n"),
+        (&["SELECT 2", "RESET", "SELECT 1"], "+OK\r\n+RESET\r\n+OK\r\n"),
+    ] {
+        let bed = plain_bed();
+        let mut session = bed.session();
+        session.client(words.iter().flat_map(|words| command(words)).collect::<Vec<_>>());
+        session.broker(replies);
+        session.ask("XREADGROUP GROUP g c STREAMS s >", stream("s", &[entry("5-0", "a 1")]));
+        let mut elsewhere = bed.session();
+        elsewhere.ask("SELECT 1", "+OK\r\n");
+        elsewhere.ask("XACK s g 5-0", ":1\r\n");
+        assert_eq!((outcomes(&bed), bed.open_spans.len()), (vec!["ack".into()], 0), "{words:?}");
+    }
 }
 
 #[test]

@@ -51,6 +51,16 @@ fn somebody_elses_context_stays_as_it_is_however_its_field_is_spelt() {
 }
 
 #[test]
+fn an_entry_without_fields_stays_the_error_that_it_is() {
+    let bed = plain_bed();
+    let mut session = bed.session();
+    for words in ["XADD s *", "XADD s MAXLEN 9 5-0", "XADD s * a"] {
+        session.ask(words, "-ERR wrong number of arguments for 'xadd' command\r\n");
+        assert!(session.unchanged, "{words}");
+    }
+}
+
+#[test]
 fn names_of_added_fields_are_spelt_as_the_route_wants_it() {
     let options = Options { header_case: HeaderCase::Canonical, ..options(|_| {}) };
     let bed = Bed::with(1, options);

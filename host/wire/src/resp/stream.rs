@@ -93,6 +93,10 @@ impl Xadd {
                 _ => return None,
             }
         };
+        if rest.left() == 0 {
+            // The broker refuses it, and would take it if fields were added.
+            return None;
+        }
         let fields = FieldList {
             count_at: command.count_at,
             count: command.count,

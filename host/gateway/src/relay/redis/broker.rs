@@ -32,7 +32,7 @@ impl State {
         }
         match self.replies.pop() {
             Some(Awaited::Queued(awaited)) => self.give_up(*awaited, call),
-            Some(Awaited::Exec { .. }) => self.give_up_queued(call),
+            Some(Awaited::Exec) => self.give_up_queued(call),
             Some(awaited) => self.give_up(awaited, call),
             None => {}
         }
@@ -60,13 +60,8 @@ impl State {
             }
             // The broker refuses it, or knows of no transaction.
             Some(Awaited::Queued(awaited)) => self.answered(*awaited, tokens, found, call),
-            Some(Awaited::Exec { former }) => self.executed(former, tokens, found, call),
-            Some(Awaited::Discard { former }) => {
-                if !is_error(tokens) {
-                    self.database = former;
-                }
-                self.give_up_queued(call);
-            }
+            Some(Awaited::Exec) => self.executed(tokens, found, call),
+            Some(Awaited::Discard) => self.give_up_queued(call),
             Some(Awaited::Reset) => self.reset(call),
             Some(awaited) => self.answered(awaited, tokens, found, call),
             None => {}
@@ -124,7 +119,10 @@ impl State {
                 self.awaited_bytes = self.awaited_bytes.saturating_sub(reading.bytes());
                 self.mark_entries(&reading, reply, found, call);
             }
-            Awaited::Select { former } if is_error(reply) => self.database = former,
+            Awaited::Select { database } => {
+                let is_selected = !is_error(reply);
+                self.selected(is_selected.then_some(database));
+            }
             Awaited::Login { user } => self.logged_in(user, reply, call),
             _ => {}
         }
@@ -145,8 +143,19 @@ impl State {
         }
     }
 
+    /// A database is selected, or is not. `None`: it is the one that was.
+    fn selected(&mut self, database: Option<u64>) {
+        self.selects = self.selects.saturating_sub(1);
+        self.database_confirmed = database.unwrap_or(self.database_confirmed);
+        if self.selects == 0 {
+            // The client has not asked for another one meanwhile.
+            self.database = self.database_confirmed;
+        }
+    }
+
     fn reset(&mut self, call: &mut Call<'_>) {
         self.give_up_queued(call);
+        self.selected(Some(0));
         self.is_resp3 = false;
         self.subscriber = Default::default();
         (self.name, self.user) = (None, None);
@@ -154,16 +163,9 @@ impl State {
     }
 
     /// A transaction was executed, or not.
-    fn executed(
-        &mut self,
-        former: u64,
-        mut reply: Tokens<'_>,
-        found: Found<'_>,
-        call: &mut Call<'_>,
-    ) {
+    fn executed(&mut self, mut reply: Tokens<'_>, found: Found<'_>, call: &mut Call<'_>) {
         let Some(list) = reply.next() else { return };
         let Some(elements) = list.list() else {
-            self.database = former;
             if list.kind.is_error() {
                 return self.refuse_queued(&list, found, call);
             }
@@ -229,6 +231,7 @@ impl State {
             Awaited::Pop(popping) => {
                 self.awaited_bytes = self.awaited_bytes.saturating_sub(popping.bytes());
             }
+            Awaited::Select { .. } => self.selected(None),
             _ => {}
         }
     }
@@ -253,7 +256,9 @@ impl State {
             };
             let closed = match &awaited {
                 Awaited::Publish(publish) => usize::from(!publish.is_idle()),
-                Awaited::Publishes(publishes) => publishes.len(),
+                Awaited::Publishes(publishes) => {
+                    publishes.iter().filter(|publish| !publish.is_idle()).count()
+                }
                 _ => 0,
             };
             call.tools.counters.publishes_unanswered.closed.add(closed as u64);

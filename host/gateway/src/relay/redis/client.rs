@@ -91,22 +91,21 @@ impl State {
         match name {
             Name::Multi => {
                 self.expect_now(Awaited::Plain(1));
-                self.transaction.get_or_insert(self.database);
+                self.transaction = true;
             }
-            Name::Exec => match self.transaction.take() {
-                Some(former) => self.expect_now(Awaited::Exec { former }),
-                None => self.expect_now(Awaited::Plain(1)),
-            },
-            Name::Discard => match self.transaction.take() {
-                Some(former) => self.expect_now(Awaited::Discard { former }),
-                None => self.expect_now(Awaited::Plain(1)),
-            },
+            Name::Exec | Name::Discard => {
+                let is_exec = name == Name::Exec;
+                let awaited = if is_exec { Awaited::Exec } else { Awaited::Discard };
+                let is_one = std::mem::take(&mut self.transaction);
+                self.expect_now(if is_one { awaited } else { Awaited::Plain(1) });
+            }
             Name::Reset => {
                 if self.reply_mode == ReplyMode::Off {
                     self.reply_mode = ReplyMode::On;
                 }
-                self.transaction = None;
+                self.transaction = false;
                 self.database = 0;
+                self.selects += usize::from(self.reply_mode == ReplyMode::On);
                 self.expect_now(Awaited::Reset);
             }
             Name::Quit => {
@@ -114,7 +113,7 @@ impl State {
                 self.expect_now(Awaited::Plain(1));
             }
             Name::Watch => self.expect_now(Awaited::Plain(1)),
-            name if name.is_blocking() && self.transaction.is_none() => {
+            name if name.is_blocking() && !self.transaction => {
                 self.expect(Awaited::Blocking);
             }
             _ => drop(self.expect(Awaited::Plain(1))),
@@ -123,7 +122,7 @@ impl State {
     }
 
     fn subscription(&mut self, name: Name, arguments: u32) -> Result<(), Stop> {
-        if self.transaction.is_some() {
+        if self.transaction {
             return Err(Stop::Mode(name));
         }
         let left = (arguments > 0).then_some(u64::from(arguments));
@@ -161,8 +160,12 @@ impl State {
             self.expect(Awaited::Plain(1));
             return;
         };
-        let former = std::mem::replace(&mut self.database, database);
-        self.expect(Awaited::Select { former });
+        self.database = database;
+        match self.expect(Awaited::Select { database }) {
+            Some(_) => self.selects += 1,
+            // Nobody will say.
+            None => self.database_confirmed = database,
+        }
     }
 
     fn login(&mut self, command: &Command, bytes: &[u8], call: &Call<'_>) {
@@ -194,7 +197,7 @@ impl State {
                 self.expect(Awaited::Plain(1));
             }
             // What it does is done when the transaction is.
-            Some(Client::Reply(_)) if self.transaction.is_some() => {
+            Some(Client::Reply(_)) if self.transaction => {
                 return Err(Stop::Mode(command.name));
             }
             Some(Client::Reply(ReplyMode::On)) => {
@@ -218,7 +221,7 @@ impl State {
         if !self.takes_reply() {
             return None;
         }
-        let awaited = match (self.transaction.is_some(), awaited) {
+        let awaited = match (self.transaction, awaited) {
             (true, Awaited::Plain(count)) => Awaited::QueuedPlain(count),
             (true, awaited) => Awaited::Queued(Box::new(awaited)),
             (false, awaited) => awaited,

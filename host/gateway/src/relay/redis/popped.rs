@@ -63,7 +63,7 @@ pub(super) fn is_pop(name: Name) -> bool {
 impl State {
     /// A client takes messages out of lists.
     pub(super) fn pop(&mut self, command: &Command, bytes: &[u8], call: &Call<'_>) {
-        let is_blocking = command.name.is_blocking() && self.transaction.is_none();
+        let is_blocking = command.name.is_blocking() && !self.transaction;
         let plain = if is_blocking { Awaited::Blocking } else { Awaited::Plain(1) };
         let list = self.list_of_pop(command, bytes);
         let Some(list) = list.filter(|list| list.len() <= NAME_BYTES_MAX) else {

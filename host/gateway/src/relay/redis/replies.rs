@@ -29,8 +29,8 @@ pub(super) enum Awaited {
     Read(Box<Reading>),
     /// Messages out of a list.
     Pop(Box<Popping>),
-    /// Whether a database is selected. Else it is this one still.
-    Select { former: u64 },
+    /// Whether this database is selected.
+    Select { database: u64 },
     /// Whether the client is this user now; and which version is spoken, if that was asked.
     Login { user: Option<Box<str>> },
     /// Everything begins anew.
@@ -41,10 +41,10 @@ pub(super) enum Awaited {
     Queued(Box<Self>),
     /// So many of them that nobody looks into further.
     QueuedPlain(u64),
-    /// The replies of a transaction. If there are none, this database is selected still.
-    Exec { former: u64 },
-    /// Whether a transaction is taken back; then likewise.
-    Discard { former: u64 },
+    /// The replies of a transaction.
+    Exec,
+    /// Whether a transaction is taken back.
+    Discard,
 }
 
 /// Awaited replies.
@@ -141,12 +141,12 @@ mod tests {
     fn a_place_keeps_its_number_while_those_before_it_go() {
         let mut replies = Replies::default();
         replies.push(Awaited::Plain(1));
-        let number = replies.push(Awaited::Select { former: 7 });
+        let number = replies.push(Awaited::Select { database: 7 });
         replies.push(Awaited::Plain(1));
         assert_eq!(replies.push(Awaited::Plain(1)), number + 1, "one run");
         replies.pop();
-        assert!(matches!(replies.get_mut(number), Some(Awaited::Select { former: 7 })));
-        assert!(matches!(replies.pop(), Some(Awaited::Select { former: 7 })));
+        assert!(matches!(replies.get_mut(number), Some(Awaited::Select { database: 7 })));
+        assert!(matches!(replies.pop(), Some(Awaited::Select { database: 7 })));
         assert!(replies.get_mut(number).is_none());
         assert!(replies.get_mut(number + 1).is_some() && replies.get_mut(number + 2).is_none());
     }

@@ -12,6 +12,7 @@ use spanbridge_wire::resp::{
 use super::limits::{
     DELIVERED_PER_READ_MAX, ENDED_PER_READ_MAX, KEYS_KEPT_MAX, MARKED_KEPT_MAX, PLACES_MAX,
 };
+use super::reading::Reading;
 use super::replies::{Awaited, Replies};
 use super::settling::Ending;
 use super::shared::RedisShared;
@@ -78,12 +79,16 @@ pub(super) struct State {
     /// What it calls its connection.
     pub(super) name: Option<Box<str>>,
     pub(super) user: Option<Box<str>>,
-    /// The selected database.
+    /// The selected database, as far as the client has sent what selects it.
     pub(super) database: u64,
+    /// The one that the broker has said to be selected.
+    pub(super) database_confirmed: u64,
+    /// Databases that are selected, or are not, with a reply that is to come.
+    pub(super) selects: usize,
     /// Which commands are answered.
     pub(super) reply_mode: ReplyMode,
-    /// The client has begun a transaction, with this database selected.
-    pub(super) transaction: Option<u64>,
+    /// The client has begun a transaction.
+    pub(super) transaction: bool,
     /// Version 3 is spoken.
     pub(super) is_resp3: bool,
     /// The client has said goodbye.
@@ -121,8 +126,10 @@ impl State {
             name: None,
             user: None,
             database: 0,
+            database_confirmed: 0,
+            selects: 0,
             reply_mode: ReplyMode::On,
-            transaction: None,
+            transaction: false,
             is_resp3: false,
             is_over: false,
             subscriber: Subscriber::default(),
@@ -206,6 +213,7 @@ impl State {
                 || call.tools.settle.is_full()
                 || call.tools.deliver.len() >= DELIVERED_PER_READ_MAX
                 || call.tools.deliver.is_full()
+                || self.takes_again(call.tools)
                 || self.bodies_are_enough(len, call.tools);
             if is_enough && (reply, push) != (Want::Pass, Want::Pass) {
                 *decoder = start;
@@ -220,6 +228,14 @@ impl State {
     /// Answers whether a command is read once those before it have been written.
     fn has_to_wait(&self, frame: &CommandFrame, bytes: &[u8], call: &Call<'_>) -> bool {
         matches!(frame, CommandFrame::Command(command) if self.waits(command, bytes, call))
+    }
+
+    /// Answers whether the next reply ends attempts that may have begun in this read, and whose
+    /// spans are not there yet.
+    fn takes_again(&self, tools: &Tools) -> bool {
+        let front = self.replies.front();
+        let is_taken = |reading: &Reading| reading.taken.is_some();
+        !tools.deliver.is_empty() && matches!(front, Some(Awaited::Read(it)) if is_taken(it))
     }
 
     /// The same for a reply of this length.
