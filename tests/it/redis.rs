@@ -5,6 +5,7 @@ use spanbridge_tests::gateway::Exit;
 
 mod bytes;
 mod celery;
+mod channels;
 mod faults;
 mod streams;
 

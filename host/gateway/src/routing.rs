@@ -79,6 +79,7 @@ pub struct Rule {
 pub struct RouteTable {
     rules: Box<[Rule]>,
     default: Traced,
+    has_envelopes: bool,
 }
 
 /// The rules that may hold for a session, one bit each.
@@ -92,7 +93,14 @@ impl RouteTable {
     /// what holds where none of them does.
     pub fn new(rules: Vec<Rule>, default: Traced) -> Self {
         debug_assert!(rules.len() <= ROUTES_MAX, "the configuration bounds them");
-        Self { rules: rules.into(), default }
+        let all = rules.iter().map(|rule| &rule.traced).chain([&default]);
+        let has_envelopes = all.into_iter().any(|traced| traced.has_envelope);
+        Self { rules: rules.into(), default, has_envelopes }
+    }
+
+    /// Answers whether any body is looked at.
+    pub fn has_envelopes(&self) -> bool {
+        self.has_envelopes
     }
 
     /// The rules for a client that says it is this user, and opens this virtual host.

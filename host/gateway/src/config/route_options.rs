@@ -127,9 +127,9 @@ section! {
         live [concurrency]: Count<1, CONCURRENCY_MAX> = "";
         /// Emit `messaging.message.body.size`.
         live [body_size]: bool = "false";
-        /// The shape of bodies that have a place for context (envelopes.md), on NATS. Looked at
-        /// where no header names a span, written to where client or broker take no headers. A body
-        /// of up to 64 KiB is held until it is whole.
+        /// The shape of bodies that have a place for context (envelopes.md), on NATS and in lists
+        /// and channels of Redis. Looked at where no header names a span, written to where client
+        /// or broker take no headers. A body of up to 64 KiB is held until it is whole.
         live [envelope]: EnvelopeChoice = "\"none\"";
         /// How names of headers are written that were not there: `canonical` is `Traceparent`,
         /// for Go programs that look for that.

@@ -21,13 +21,15 @@
 //! | `reading`, `deliveries`, `entry` | entries on their way to a consumer |
 //! | `settling`, `groups` | entries that are done with |
 //! | `lists`, `popped`, `unacked` | messages in lists |
+//! | `channels` | messages of Pub/Sub |
 //! | `splice` | changing fields and messages |
 //!
-//! Streams are traced, and lists whose route has an envelope. Nothing is read of a session behind a
-//! command that is not answered as commands are (`MONITOR`, `PSYNC`), behind a TLS handshake, or
-//! behind bytes that are not the protocol: then both directions go on as they come.
+//! Streams are traced, and lists and channels whose route has an envelope. Nothing is read of a
+//! session behind a command that is not answered as commands are (`MONITOR`, `PSYNC`), behind a TLS
+//! handshake, or behind bytes that are not the protocol: then both directions go on as they come.
 
 mod broker;
+mod channels;
 mod client;
 mod deliveries;
 mod entry;

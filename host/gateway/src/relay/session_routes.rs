@@ -48,6 +48,11 @@ impl SessionRoutes {
         self.candidates = self.table.candidates(self.user.as_deref(), self.vhost.as_deref());
     }
 
+    /// Answers whether the listener has a route whose bodies are looked at.
+    pub(super) fn has_envelopes(&self) -> bool {
+        self.table.has_envelopes()
+    }
+
     /// The route of a message, by the names of its destination.
     pub(super) fn choose(&self, names: &[&[u8]]) -> Choice {
         self.table.choose(self.candidates, names)

@@ -1,6 +1,7 @@
 //! The Redis relay with the component in it, between two peers in memory.
 
 mod bytes;
+mod channels;
 mod faults;
 mod harness;
 mod lists;

@@ -129,7 +129,7 @@ impl State {
                 place => place,
             };
             let place = match place {
-                Some(Awaited::Publish(publish)) => Some(publish),
+                Some(Awaited::Publish(publish) | Awaited::Heard(publish)) => Some(publish),
                 Some(Awaited::Publishes(publishes)) => publishes.get_mut(marked.part),
                 _ => None,
             };

@@ -23,6 +23,8 @@ pub(super) enum Awaited {
     Blocking,
     /// What became of an `XADD`.
     Publish(Awaiting),
+    /// How many subscribers got a message.
+    Heard(Awaiting),
     /// What became of the messages of one command.
     Publishes(Vec<Awaiting>),
     /// Entries.

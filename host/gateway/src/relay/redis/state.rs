@@ -230,23 +230,25 @@ impl State {
 
     /// The same for a reply of this length.
     fn bodies_are_enough(&self, length: usize, tools: &Tools) -> bool {
-        let (is_pop, messages) =
-            (matches!(self.replies.front(), Some(Awaited::Pop(_))), tools.deliver.len());
-        let length = length.min(BODY_BYTES_MAX);
-        is_pop && self.bodies.wish(length, messages, &tools.counters) == Wish::Waits
+        let may_have_bodies =
+            matches!(self.replies.front(), Some(Awaited::Pop(_))) || self.is_listening();
+        let (length, messages) = (length.min(BODY_BYTES_MAX), tools.deliver.len());
+        may_have_bodies && self.bodies.wish(length, messages, &tools.counters) == Wish::Waits
     }
 
     /// Whether the next reply is looked into, and whether the next push is.
     fn wants(&self) -> (Want, Want) {
         let is_subscription = matches!(self.replies.front(), Some(Awaited::Subscription { .. }));
-        let push = if is_subscription { Want::Hold } else { Want::Pass };
+        let push = if is_subscription || self.is_listening() { Want::Hold } else { Want::Pass };
         // In version 2, what a subscriber gets looks like a reply.
         if !self.is_resp3 && self.subscriber.is_subscribed() {
             return (Want::Hold, push);
         }
         let reply = match self.replies.front() {
             None | Some(Awaited::Plain(_) | Awaited::Blocking) => Want::Pass,
-            Some(Awaited::Publish(publish)) if publish.is_idle() => Want::Pass,
+            Some(Awaited::Publish(publish) | Awaited::Heard(publish)) if publish.is_idle() => {
+                Want::Pass
+            }
             Some(_) => Want::Hold,
         };
         (reply, push)
