@@ -23,6 +23,7 @@ mod file;
 mod nearest;
 mod net_options;
 mod reference;
+mod route_match;
 mod route_options;
 mod section;
 mod value;

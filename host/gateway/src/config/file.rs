@@ -8,7 +8,8 @@ use toml::de::DeTable;
 
 use super::nearest::nearest;
 use super::net_options;
-use super::route_options::{RouteMatch, RouteOptions};
+use super::route_match::RouteMatch;
+use super::route_options::RouteOptions;
 use super::section::{Problem, Section, Table, section};
 use super::value::{Count, Seconds};
 use super::{Config, ListenerConfig, RouteConfig};
