@@ -30,6 +30,7 @@ mod value;
 
 pub use envelope::EnvelopeChoice;
 pub use reference::reference;
+pub use route_match::Databases;
 pub use route_options::{
     Acks, DeliveryWord, HeaderCase, RelationWord, RouteOptions, SamplerChoice, ScrubRules,
     TrustWord,
@@ -111,6 +112,8 @@ pub struct RouteConfig {
     pub user: Option<String>,
     /// The virtual host that the client asks for.
     pub vhost: Option<String>,
+    /// The databases that the client may have selected.
+    pub database: Option<Databases>,
     /// The destinations.
     pub destination: Option<Pattern>,
     /// How. What they leave open, the listener's say.

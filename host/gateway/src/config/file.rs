@@ -151,7 +151,7 @@ fn read_route(
     mut table: Table<'_, '_>,
     listeners: &[ListenerConfig],
 ) -> Result<RouteConfig, Problem> {
-    let RouteMatch { listener, user, vhost, destination } = RouteMatch::take(&mut table)?;
+    let RouteMatch { listener, user, vhost, database, destination } = RouteMatch::take(&mut table)?;
     let options = RouteOptions::take_whole(&mut table)?;
     if let (Some(name), Some(found)) = (&listener, table.find("listener"))
         && !listeners.iter().any(|listener| listener.name() == *name)
@@ -163,13 +163,18 @@ fn read_route(
         let what = format!("listener: expected one of {known}, found `{name}`{hint}");
         return Err(Problem::new(found.span(), table.about(&what)));
     }
-    let has_vhosts = |of: &ListenerConfig| {
-        of.listen.protocol == Protocol::Amqp && listener.as_ref().is_none_or(|it| *it == of.name())
-    };
-    if let Some(found) = table.find("vhost").filter(|_| !listeners.iter().any(has_vhosts)) {
-        let what = table.about("vhost: expected a listener of AMQP that it holds for, found none");
-        return Err(Problem::new(found.span(), what));
+    for (key, protocol, name) in
+        [("vhost", Protocol::Amqp, "AMQP"), ("database", Protocol::Redis, "Redis")]
+    {
+        let holds_for = |of: &ListenerConfig| {
+            of.listen.protocol == protocol && listener.as_ref().is_none_or(|it| *it == of.name())
+        };
+        if let Some(found) = table.find(key).filter(|_| !listeners.iter().any(holds_for)) {
+            let what =
+                format!("{key}: expected a listener of {name} that it holds for, found none");
+            return Err(Problem::new(found.span(), table.about(&what)));
+        }
     }
     table.finish()?;
-    Ok(RouteConfig { listener, user, vhost, destination, options })
+    Ok(RouteConfig { listener, user, vhost, database, destination, options })
 }

@@ -163,6 +163,7 @@ impl Relay for RedisRelay {
         } else {
             let shared = Arc::clone(&self.shared);
             self.state.routes.refresh(&shared.listener);
+            self.state.routes.expect_database(self.state.database);
             let mut call = Call { shared: &shared, tools, now };
             held.feed(bytes, |input, always_write| {
                 self.relay(from, input, always_write, &mut call, out)

@@ -124,7 +124,7 @@ impl State {
         stream: &'a [u8],
         call: &Call<'_>,
     ) -> Option<Arriving<'a>> {
-        let choice = self.routes.choose(&[stream]);
+        let choice = self.routes.choose_in(reading.database, &[stream]);
         if self.routes.get(choice).route.is_none() || is_control(stream) {
             return None;
         }

@@ -53,9 +53,9 @@ struct Pushed<'a> {
 
 impl State {
     /// The route of a list's messages. `None`: they are not looked at.
-    pub(super) fn list_route(&self, list: &[u8]) -> Option<Choice> {
+    pub(super) fn list_route(&self, database: u64, list: &[u8]) -> Option<Choice> {
         let queue = queue(list);
-        let choice = self.routes.choose(&[queue, list]);
+        let choice = self.routes.choose_in(database, &[queue, list]);
         let traced = self.routes.get(choice);
         let is_looked_at = traced.route.is_some() && traced.has_envelope && !is_control(queue);
         is_looked_at.then_some(choice)
@@ -83,7 +83,7 @@ impl State {
 
     /// The route of messages that a command puts there. `None`: they are not looked at.
     fn push_route(&self, name: Name, key: &[u8]) -> Option<Choice> {
-        if is_publish(name) { self.channel_route(key) } else { self.list_route(key) }
+        if is_publish(name) { self.channel_route(key) } else { self.list_route(self.database, key) }
     }
 
     /// A client puts messages into a list, or sends one to a channel.

@@ -28,7 +28,7 @@ impl State {
             return;
         };
         let key = xadd.key.of(found.bytes);
-        let choice = self.routes.choose(&[key]);
+        let choice = self.routes.choose_in(self.database, &[key]);
         let is_traced = self.routes.get(choice).route.is_some() && !is_control(key);
         let number = self.expect_published(is_traced, call);
         let Self { routes, resource, published, .. } = self;
