@@ -7,6 +7,7 @@ mod bytes;
 mod celery;
 mod channels;
 mod faults;
+mod sidekiq;
 mod streams;
 
 /// Counters that nothing moves while all goes well.

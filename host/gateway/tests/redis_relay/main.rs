@@ -9,6 +9,7 @@ mod reading;
 mod replies;
 mod routes;
 mod settling;
+mod sidekiq;
 mod streams;
 
 #[path = "../rig/bed.rs"]
