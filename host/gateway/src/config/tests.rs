@@ -329,3 +329,22 @@ fn a_database_can_be_asked_for_where_a_listener_has_them() {
         assert!(error.contains(expected), "{text}: {error}");
     }
 }
+
+#[test]
+fn what_becomes_of_clusters_is_asked_on_listeners_of_redis_alone() {
+    let parse = |scheme: &str, line: &str| {
+        let text = format!(
+            "[[listener]]\nlisten = \"{scheme}://h\"\nbrokers = [\"{scheme}://b\"]\n{line}\n"
+        );
+        Config::parse(&text).map(|config| config.listeners[0].cluster)
+    };
+    assert_eq!(parse("redis", "").unwrap(), Cluster::Refuse);
+    assert_eq!(parse("redis", "cluster = \"announced\"").unwrap(), Cluster::Announced);
+    for (scheme, line, expected) in [
+        ("nats", "cluster = \"refuse\"", "cluster: expected a listener of Redis, found another"),
+        ("redis", "cluster = \"yes\"", "expected `refuse`, `announced`"),
+    ] {
+        let error = parse(scheme, line).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+}
