@@ -102,7 +102,8 @@ impl Deliver<'_> {
             (false, Some(remote)) => (remote.parts.trace_id, SpanId(0)),
             (false, None) => (TraceId { hi: 0, lo: 0 }, SpanId(0)),
         };
-        Decision { trace_id, span_id, published: self.published, bits, edits_end, key_end }
+        let (published, not_before) = (self.published, self.body.not_before());
+        Decision { trace_id, span_id, published, not_before, bits, edits_end, key_end }
     }
 
     fn replaces_context(&self) -> bool {
@@ -253,10 +254,13 @@ impl Deliver<'_> {
         if self.bits.contains(MessageBits::REDELIVERED) {
             to.bool(&semconv::REDELIVERED, true);
         }
-        if self.bits.contains(MessageBits::UNSEEN) {
+        let is_unseen = self.bits.contains(MessageBits::UNSEEN);
+        if is_unseen {
             to.text(&semconv::EXECUTION, "unseen");
         }
-        if self.bits.contains(MessageBits::ESTIMATED) {
+        // Of work that is seen, the host learns of that from this answer only.
+        let waits = !is_unseen && self.body.not_before() > self.delivery.start;
+        if waits || self.bits.contains(MessageBits::ESTIMATED) {
             to.bool(&semconv::START_ESTIMATED, true);
         }
     }

@@ -96,6 +96,8 @@ struct Said<'a> {
     message_id: Cow<'a, [u8]>,
     conversation_id: Cow<'a, [u8]>,
     job_name: Cow<'a, [u8]>,
+    /// Nanoseconds since the Unix epoch.
+    not_before: u64,
 }
 
 impl<'a> Found<'a> {
@@ -117,6 +119,12 @@ impl<'a> Found<'a> {
     /// What a job queue calls the work; empty: the envelope does not say.
     pub fn job_name(&self) -> &[u8] {
         &self.said.job_name
+    }
+
+    /// Before then the message is not worked on, in nanoseconds since the Unix epoch; 0: the
+    /// envelope does not say.
+    pub fn not_before(&self) -> u64 {
+        self.said.not_before
     }
 
     /// Answers whether the body has the context object.

@@ -95,6 +95,11 @@ impl<'a> Body<'a> {
         self.scan.as_deref().map(envelope::Found::key).unwrap_or_default()
     }
 
+    /// Before then the message is not worked on, in nanoseconds; 0: the envelope does not say.
+    pub(crate) fn not_before(&self) -> u64 {
+        self.scan.as_deref().map_or(0, envelope::Found::not_before)
+    }
+
     /// Fills in what the host could not know: the message's id.
     pub(crate) fn complete<'b>(&'b self, parts: Parts<'b>) -> Parts<'b> {
         match &self.scan {

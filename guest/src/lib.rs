@@ -57,6 +57,7 @@ mod output;
 mod percent;
 mod protobuf;
 mod publish;
+mod rfc3339;
 mod route;
 mod sampler;
 mod semconv;

@@ -18,6 +18,7 @@ pub(crate) const LEAVE_ALONE: Verdict = Verdict {
     trace_lo: 0,
     span_id: 0,
     published: 0,
+    not_before: 0,
     bits: 0,
     spans: 0,
     edits: 0,
@@ -54,6 +55,7 @@ impl Output {
             trace_lo: decision.trace_id.lo,
             span_id: decision.span_id.0,
             published: decision.published,
+            not_before: decision.not_before,
             bits: decision.bits.bits().into(),
             spans: (self.spans.len() - spans) as u32,
             edits: (decision.edits_end - rest) as u32,
@@ -78,6 +80,7 @@ pub(crate) struct Decision {
     pub trace_id: TraceId,
     pub span_id: SpanId,
     pub published: u64,
+    pub not_before: u64,
     pub bits: VerdictBits,
     /// Where in `Output::rest` the edits end and the key begins.
     pub edits_end: usize,

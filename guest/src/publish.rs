@@ -87,7 +87,16 @@ impl Publish<'_> {
         if lineage.flags().is_sampled() && self.route.producer_spans {
             bits |= self.write_span(out, &lineage, kind, span_id, &members);
         }
-        Decision { trace_id: lineage.trace_id, span_id, published: 0, bits, edits_end, key_end }
+        let (published, not_before) = (0, 0);
+        Decision {
+            trace_id: lineage.trace_id,
+            span_id,
+            published,
+            not_before,
+            bits,
+            edits_end,
+            key_end,
+        }
     }
 
     /// Where the span stands, and whether it is ours to create the context.

@@ -5,14 +5,17 @@ use spanbridge_tests::gateway::Exit;
 
 mod bytes;
 mod celery;
+mod channels;
 mod component;
 mod faults;
 mod list_bytes;
 mod node;
 mod outages;
 mod rust_client;
+mod sidekiq;
 mod streams;
 mod tls;
+mod topology;
 mod traffic;
 mod zero;
 

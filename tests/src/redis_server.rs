@@ -22,7 +22,7 @@ pub struct RedisServer {
     program: PathBuf,
     port: u16,
     folder: TempDir,
-    /// Further arguments of its command line.
+    /// Words of its command line beside those of every server.
     more: Vec<String>,
     process: Option<Process>,
 }
@@ -34,6 +34,24 @@ impl RedisServer {
     /// When it does not come up, or is missing where it must not be.
     pub fn start() -> Result<Option<Self>> {
         Self::start_with(&[])
+    }
+
+    /// Starts the only node of a cluster, which has no slots yet; likewise.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn start_node() -> Result<Option<Self>> {
+        // Its other port would be ten thousand above, where there may be none.
+        let bus = port::free()?.to_string();
+        Self::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus])
+    }
+
+    /// Starts a Sentinel, which watches nobody; likewise.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn start_sentinel() -> Result<Option<Self>> {
+        Self::start_with(&["--sentinel"])
     }
 
     /// Starts a server with further arguments.
@@ -77,9 +95,18 @@ impl RedisServer {
     pub fn restart(&mut self) -> Result<()> {
         self.kill()?;
         let mut command = Command::new(&self.program);
+        let is_sentinel = self.more.iter().any(|word| word == "--sentinel");
+        if is_sentinel {
+            // It writes what it learns into its configuration.
+            let file = self.folder.path().join("sentinel.conf");
+            std::fs::write(&file, "")?;
+            command.arg(file);
+        }
         command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string()]);
         // Every command is in the log before it is answered.
-        command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
+        if !is_sentinel {
+            command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
+        }
         command.arg("--dir").arg(self.folder.path()).args(&self.more);
         let mut process = Process::spawn("redis-server", &mut command)?;
         let address = self.address();

@@ -12,6 +12,8 @@
 //! be null. Entries are the members of `headers` that have the name of a context field:
 //! instrumented clients read and write them there. Everything else in `headers` is somebody else's.
 //!
+//! `eta` is when a task may begin: its worker waits with the message in its hands.
+//!
 //! The content is not read. Tasks of Celery's first message protocol have their name in it, so
 //! their spans go without.
 
@@ -21,6 +23,7 @@ use super::context::{ContextObject, Owner};
 use super::json::Extent;
 use super::object::{self, Object};
 use super::{Found, Said};
+use crate::rfc3339;
 
 #[cfg(test)]
 mod tests;
@@ -55,17 +58,19 @@ fn said(body: &[u8], headers: Extent, properties: Extent) -> Option<Said<'_>> {
     let [delivery_tag, delivery_info, correlation_id] =
         Object::of_member(body, properties, ["delivery_tag", "delivery_info", "correlation_id"])?
             .values;
-    let [task, id] = Object::of_member(body, headers, ["task", "id"])?.values;
+    let [task, id, eta] = Object::of_member(body, headers, ["task", "id", "eta"])?.values;
     if !delivery_info?.is_object(body) {
         return None;
     }
-    let (id, conversation_id) = (text(id), text(correlation_id));
+    let (id, conversation_id, job_name) = (text(id), text(correlation_id), text(task));
+    let not_before = rfc3339::unix_nanos(&text(eta)).filter(|_| !job_name.is_empty());
     Some(Said {
         key: object::text(body, delivery_tag?)?,
         // Celery writes a task's id to both; its first message protocol, and answers to a task,
         // have it in the properties alone.
         message_id: if id.is_empty() { conversation_id.clone() } else { id },
         conversation_id,
-        job_name: text(task),
+        job_name,
+        not_before: not_before.unwrap_or(0),
     })
 }

@@ -109,6 +109,35 @@ fn the_process_span_follows_the_publish_and_ends_when_the_task_is_settled() {
     is_task(&span, PLAIN_ID);
 }
 
+/// A task that is not to begin before 2033-05-18T03:33:20Z.
+fn with_eta(eta: &str) -> Parts {
+    with_body(PLAIN.replace(r#""eta": null"#, &format!(r#""eta": {eta}"#)).as_bytes())
+}
+
+#[test]
+fn a_task_that_has_to_wait_says_until_when_and_its_start_is_an_estimate() {
+    let mut component = component(kombu());
+    let unseen = MessageBits::NO_HEADERS | MessageBits::UNSEEN;
+    for (eta, bits, not_before, estimated) in [
+        (r#""2033-05-18T05:33:20+02:00""#, MessageBits::NO_HEADERS, 2_000_000_000 * SECOND, true),
+        (r#""2033-05-18T03:33:20.5Z""#, unseen, 2_000_000_000 * SECOND + SECOND / 2, false),
+        (r#""2001-09-09T01:46:40Z""#, MessageBits::NO_HEADERS, 1_000_000_000 * SECOND, false),
+        (r#""2033-05-18T03:33:20""#, MessageBits::NO_HEADERS, 0, false),
+        ("2000000000", MessageBits::NO_HEADERS, 0, false),
+        ("null", MessageBits::NO_HEADERS, 0, false),
+    ] {
+        let got = deliver(&mut component, &with_eta(eta), with_bits(bits));
+        assert_eq!(got.verdict.not_before, not_before, "{eta}");
+        let span = match got.spans.first() {
+            Some(span) => span.clone(),
+            None => settle(&mut component, &[got.settlement(Outcome::Ack, T0, T0)]).remove(0),
+        };
+        let found = attributes(&span).contains_key("spanbridge.start_estimated");
+        assert_eq!(found, estimated, "{eta}");
+    }
+    assert_eq!(sent(&mut component, &with_eta(r#""2033-05-18T03:33:20Z""#)).verdict.not_before, 0);
+}
+
 #[test]
 fn spans_of_the_worker_nest_under_ours_where_the_route_continues() {
     let mut settings = kombu();

@@ -23,12 +23,15 @@ mod file;
 mod nearest;
 mod net_options;
 mod reference;
+mod route_match;
 mod route_options;
 mod section;
 mod value;
 
 pub use envelope::EnvelopeChoice;
+pub use file::Cluster;
 pub use reference::reference;
+pub use route_match::Databases;
 pub use route_options::{
     Acks, DeliveryWord, HeaderCase, RelationWord, RouteOptions, SamplerChoice, ScrubRules,
     TrustWord,
@@ -78,9 +81,23 @@ pub struct ListenerConfig {
     pub route: RouteOptions,
     /// What its connections have in common.
     pub net: NetOptions,
+    /// What becomes of sessions whose broker sends clients to other servers.
+    pub cluster: Cluster,
 }
 
 impl ListenerConfig {
+    /// One that says nothing else.
+    pub fn new(listen: Address, brokers: Vec<Address>) -> Self {
+        Self {
+            name: None,
+            listen,
+            brokers,
+            route: RouteOptions::default(),
+            net: NetOptions::default(),
+            cluster: Cluster::default(),
+        }
+    }
+
     /// What routes call it.
     pub fn name(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.listen.to_string())
@@ -110,6 +127,8 @@ pub struct RouteConfig {
     pub user: Option<String>,
     /// The virtual host that the client asks for.
     pub vhost: Option<String>,
+    /// The databases that the client may have selected.
+    pub database: Option<Databases>,
     /// The destinations.
     pub destination: Option<Pattern>,
     /// How. What they leave open, the listener's say.

@@ -130,6 +130,7 @@ impl Routes {
             rules.push(Rule {
                 user: route.user.clone(),
                 vhost: route.vhost.clone(),
+                database: route.database.clone(),
                 destination: route.destination.clone(),
                 traced: self
                     .traced(listener, &route.options, pattern, used)

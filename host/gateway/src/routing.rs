@@ -1,7 +1,7 @@
 //! Which route a message belongs to.
 //!
 //! ```text
-//! once a session     user, vhost ──▶ candidates: one bit for each rule
+//! once a session     user, vhost, database ──▶ candidates: one bit for each rule
 //! for each message   destination ──▶ the first candidate whose pattern matches, else the default
 //! ```
 //!
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use spanbridge::resource::ResourceId;
 use spanbridge::{Fields, Route};
 
-use crate::config::Acks;
+use crate::config::{Acks, Databases};
 use crate::header_names::HeaderNames;
 use crate::measure::{Measures, RouteMeasures};
 use crate::pattern::Pattern;
@@ -68,6 +68,8 @@ pub struct Rule {
     pub user: Option<String>,
     /// `None`: every virtual host.
     pub vhost: Option<String>,
+    /// `None`: every database, and what belongs to none.
+    pub database: Option<Databases>,
     /// `None`: every destination.
     pub destination: Option<Pattern>,
     /// How they are traced.
@@ -79,6 +81,7 @@ pub struct Rule {
 pub struct RouteTable {
     rules: Box<[Rule]>,
     default: Traced,
+    has_envelopes: bool,
 }
 
 /// The rules that may hold for a session, one bit each.
@@ -92,13 +95,30 @@ impl RouteTable {
     /// what holds where none of them does.
     pub fn new(rules: Vec<Rule>, default: Traced) -> Self {
         debug_assert!(rules.len() <= ROUTES_MAX, "the configuration bounds them");
-        Self { rules: rules.into(), default }
+        let all = rules.iter().map(|rule| &rule.traced).chain([&default]);
+        let has_envelopes = all.into_iter().any(|traced| traced.has_envelope);
+        Self { rules: rules.into(), default, has_envelopes }
     }
 
-    /// The rules for a client that says it is this user, and opens this virtual host.
-    pub fn candidates(&self, user: Option<&str>, vhost: Option<&str>) -> Candidates {
+    /// Answers whether any body is looked at.
+    pub fn has_envelopes(&self) -> bool {
+        self.has_envelopes
+    }
+
+    /// The rules for a client that says it is this user, opens this virtual host, and has selected
+    /// this database.
+    pub fn candidates(
+        &self,
+        user: Option<&str>,
+        vhost: Option<&str>,
+        database: Option<u64>,
+    ) -> Candidates {
         let is = |asked: &Option<String>, said| asked.is_none() || asked.as_deref() == said;
-        let fits = |rule: &Rule| is(&rule.user, user) && is(&rule.vhost, vhost);
+        let is_in = |asked: &Option<Databases>| {
+            asked.as_ref().is_none_or(|asked| database.is_some_and(|it| asked.contain(it)))
+        };
+        let fits =
+            |rule: &Rule| is(&rule.user, user) && is(&rule.vhost, vhost) && is_in(&rule.database);
         let bits = (0..u64::BITS).zip(&self.rules).filter(|(_, rule)| fits(rule));
         Candidates(bits.fold(0, |set, (bit, _)| set | 1 << bit))
     }
@@ -139,7 +159,7 @@ impl Choice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::HeaderCase;
+    use crate::config::{Config, HeaderCase};
 
     fn traced() -> Traced {
         let fields = Arc::<Fields>::default();
@@ -162,6 +182,7 @@ mod tests {
         let rule = |(user, destination): &(Option<&str>, Option<&str>)| Rule {
             user: user.map(str::to_owned),
             vhost: None,
+            database: None,
             destination: destination.map(|text| Pattern::parse(text).unwrap()),
             traced: traced(),
         };
@@ -187,7 +208,8 @@ mod tests {
             (None, "orders.old", None),
             (Some("apps"), "orders.old", None),
         ] {
-            let choice = table.choose(table.candidates(user, None), &[destination.as_bytes()]);
+            let choice =
+                table.choose(table.candidates(user, None, None), &[destination.as_bytes()]);
             let expected = expected.map_or(Choice::DEFAULT, Choice);
             assert_eq!(choice, expected, "{user:?} {destination}");
         }
@@ -198,7 +220,7 @@ mod tests {
         let mut rules = vec![(None, Some("x")); ROUTES_MAX - 1];
         rules.push((None, Some("y")));
         let table = table(&rules);
-        let all = table.candidates(None, None);
+        let all = table.candidates(None, None, None);
         assert_eq!(table.choose(all, &[b"y"]), Choice(ROUTES_MAX as u8 - 1));
         assert_eq!(table.choose(all, &[b"z", b"y"]), Choice(ROUTES_MAX as u8 - 1));
         assert_eq!(table.choose(all, &[b"z"]), Choice::DEFAULT);
@@ -209,10 +231,24 @@ mod tests {
     fn a_rule_for_a_virtual_host_holds_for_no_other_and_for_nobody_without_one() {
         let mut table = table(&[(Some("app"), None)]);
         table.rules[0].vhost = Some("/".to_owned());
-        let chosen =
-            |user, vhost| table.choose(table.candidates(user, vhost), &[b"x"]) != Choice::DEFAULT;
+        let chosen = |user, vhost| {
+            table.choose(table.candidates(user, vhost, None), &[b"x"]) != Choice::DEFAULT
+        };
         assert!(chosen(Some("app"), Some("/")));
         assert!(!chosen(Some("app"), Some("a")) && !chosen(Some("app"), None));
         assert!(!chosen(None, Some("/")));
+    }
+
+    #[test]
+    fn a_rule_for_databases_holds_for_no_other_and_for_nothing_outside_of_databases() {
+        let mut table = table(&[(None, None)]);
+        let text = "[[listener]]\nlisten = \"redis://h\"\nbrokers = [\"redis://b\"]\n\
+                    [[route]]\ndatabase = [1, 5]\n";
+        table.rules[0].database = Config::parse(text).unwrap().routes[0].database.clone();
+        let chosen = |database| {
+            table.choose(table.candidates(None, None, database), &[b"x"]) != Choice::DEFAULT
+        };
+        assert!(chosen(Some(1)) && chosen(Some(5)));
+        assert!(!chosen(Some(0)) && !chosen(Some(15)) && !chosen(None));
     }
 }

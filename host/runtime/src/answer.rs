@@ -22,6 +22,9 @@ pub struct Verdict {
     pub span_id: u64,
     /// Publish time that is believed, in nanoseconds since the Unix epoch; 0: unknown.
     pub published: u64,
+    /// Before then a delivery is not worked on, as its envelope says, in nanoseconds since the Unix
+    /// epoch; 0: it does not say.
+    pub not_before: u64,
     /// What the component found and did.
     pub bits: VerdictBits,
 }
@@ -79,6 +82,7 @@ impl<'b> Answer<'b> {
             trace_lo: verdict.trace_lo,
             span_id: verdict.span_id,
             published: verdict.published,
+            not_before: verdict.not_before,
             bits: VerdictBits::from_bits_retain(verdict.bits),
         }
     }

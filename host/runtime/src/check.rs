@@ -1,7 +1,7 @@
 //! Takes over what the component answered, after looking at all of it.
 //!
 //! ```text
-//! verdicts   56 bytes each, one for each message
+//! verdicts   64 bytes each, one for each message
 //! bytes      span run of message 0, of message 1 … │ edits, key, open span of message 0, of 1 …
 //!            └──────────────── spans ──────────────┘ └─────────────────── rest ───────────────
 //! ```

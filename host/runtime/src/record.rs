@@ -6,8 +6,8 @@
 //! Delivery    Head, attempt prefetched, body-size start requested published
 //!             previous{hi lo span}                                   2 × u32, 7 × u64   96 bytes
 //! Settlement  route bits at open detail outcome, start end delay     6 × u32, 3 × u64   48 bytes
-//! Verdict     trace{hi lo} span-id published, bits spans edits key open, 4 bytes unused
-//!                                                                    4 × u64, 5 × u32   56 bytes
+//! Verdict     trace{hi lo} span-id published not-before, bits spans edits key open,
+//!             4 bytes unused                                         5 × u64, 5 × u32   64 bytes
 //! ```
 //!
 //! The order is that of `wit/messaging.wit`. That both agree is asserted at compile time where
@@ -87,6 +87,7 @@ pub(crate) struct Verdict {
     pub trace_lo: u64,
     pub span_id: u64,
     pub published: u64,
+    pub not_before: u64,
     pub bits: u32,
     pub spans: u32,
     pub edits: u32,
@@ -97,7 +98,7 @@ pub(crate) struct Verdict {
 const _: () = assert!(size_of::<Message>() == 8 * 4 + 6 * 8);
 const _: () = assert!(size_of::<Delivery>() == 10 * 4 + 7 * 8);
 const _: () = assert!(size_of::<Settlement>() == 6 * 4 + 3 * 8);
-const _: () = assert!(size_of::<Verdict>() == 4 * 8 + 5 * 4 + 4);
+const _: () = assert!(size_of::<Verdict>() == 5 * 8 + 5 * 4 + 4);
 
 /// A record that begins with a [`Head`].
 pub(crate) trait Record: Copy + Default {
@@ -148,11 +149,12 @@ impl Verdict {
             trace_lo: long(8),
             span_id: long(16),
             published: long(24),
-            bits: short(32),
-            spans: short(36),
-            edits: short(40),
-            key: short(44),
-            open: short(48),
+            not_before: long(32),
+            bits: short(40),
+            spans: short(44),
+            edits: short(48),
+            key: short(52),
+            open: short(56),
         }
     }
 }
@@ -167,7 +169,8 @@ mod tests {
         let verdict = Verdict::read(&bytes);
         assert_eq!(verdict.trace_hi, 0x0706_0504_0302_0100);
         assert_eq!(verdict.published, 0x1f1e_1d1c_1b1a_1918);
-        assert_eq!(verdict.bits, 0x2322_2120);
-        assert_eq!(verdict.open, 0x3332_3130);
+        assert_eq!(verdict.not_before, 0x2726_2524_2322_2120);
+        assert_eq!(verdict.bits, 0x2b2a_2928);
+        assert_eq!(verdict.open, 0x3b3a_3938);
     }
 }

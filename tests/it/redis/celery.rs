@@ -1,8 +1,9 @@
-//! Celery through the gateway: tasks in lists, both times of acknowledgement, retries.
+//! Celery through the gateway: tasks in lists, both times of acknowledgement, retries, countdowns,
+//! and OpenTelemetry's own instrumentation on either side.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use spanbridge_tests::{Client, RedisBed, Span};
+use spanbridge_tests::{Client, Kind, RedisBed, Span};
 use tempfile::TempDir;
 
 use super::check_exit;
@@ -23,20 +24,36 @@ struct Played {
     spans: Vec<Span>,
 }
 
+/// How an application runs.
+#[derive(Clone, Copy, Default)]
+struct Way<'a> {
+    /// Lines of the gateway's route.
+    route: &'a str,
+    /// Whether the program that sends is instrumented.
+    sender: bool,
+    /// Whether the worker is.
+    worker: bool,
+    /// Whether it acknowledges after the work.
+    late: bool,
+}
+
 /// Sends a task of this kind to a prefork worker whose processes take one task each.
-fn play(kind: &str, late: bool) -> Result<Option<Played>> {
-    let acks = if late { "acks = \"late\"\n" } else { "" };
-    let lines = format!("[listener.route]\nenvelope = \"kombu\"\n{acks}");
+fn play(kind: &str, way: Way<'_>) -> Result<Option<Played>> {
+    let acks = if way.late { "acks = \"late\"\n" } else { "" };
+    let lines = format!("[listener.route]\nenvelope = \"kombu\"\n{acks}{}", way.route);
     let Some(bed) = RedisBed::start(&lines)? else { return Ok(None) };
     let results = TempDir::new()?;
     let (url, folder) = (format!("{}/0", bed.gateway.url()), results.path().display().to_string());
     let common = ["--url", &url, "--results", &folder];
-    let late = if late { &["--late"][..] } else { &[] };
+    let instrument = |is_on: bool| if is_on { &["--instrument"][..] } else { &[] };
+    let late = if way.late { &["--late"][..] } else { &[] };
     let work = ["work", "--name", "worker", "--tasks-per-child", "1"];
-    let worker = Client::start("amqp_celery.py", &[&work, &common[..], late].concat())?;
+    let arguments = [&work, &common[..], instrument(way.worker), late].concat();
+    let worker = Client::start_with("amqp_celery.py", &arguments, bed.tap.http())?;
     worker.wait_for("ready")?;
     let send = ["send", "--kind", kind];
-    let mut said = Client::run("amqp_celery.py", &[&send, &common[..], late].concat())?;
+    let arguments = [&send, &common[..], instrument(way.sender), late].concat();
+    let mut said = Client::start_with("amqp_celery.py", &arguments, bed.tap.http())?.finish()?;
     let mut tasks = worker.stop()?;
     tasks.retain(|said| said["event"] == "task");
     let (exit, spans) = bed.finish()?;
@@ -46,7 +63,8 @@ fn play(kind: &str, late: bool) -> Result<Option<Played>> {
 
 /// The spans of one plain task, and what the worker said of it.
 fn plain(late: bool) -> Result<Option<(Span, Value)>> {
-    let Some(Played { tasks, result, spans }) = play("add", late)? else { return Ok(None) };
+    let way = Way { late, ..Way::default() };
+    let Some(Played { tasks, result, spans }) = play("add", way)? else { return Ok(None) };
     assert_eq!(result["value"], 5);
     // None of events, of the remote control, or of polling.
     let [publish, process] = [named(&spans, "publish celery"), named(&spans, "process celery")]
@@ -91,7 +109,8 @@ fn task_acknowledged_late_is_as_long_as_its_work() -> Result<()> {
 #[test]
 fn retried_task_is_published_anew_and_stays_in_its_trace() -> Result<()> {
     for late in [false, true] {
-        let Some(Played { tasks, result, spans }) = play("retry", late)? else { return Ok(()) };
+        let way = Way { late, ..Way::default() };
+        let Some(Played { tasks, result, spans }) = play("retry", way)? else { return Ok(()) };
         assert_eq!((tasks.len(), &result["value"]), (3, &Value::from("done")));
         let publishes = named(&spans, "publish celery");
         let processes = named(&spans, "process celery");
@@ -102,6 +121,70 @@ fn retried_task_is_published_anew_and_stays_in_its_trace() -> Result<()> {
         }
         let trace = &publishes[0].trace_id;
         assert!(spans.iter().all(|span| span.trace_id == *trace), "{spans:#?}");
+    }
+    Ok(())
+}
+
+/// The one span whose name begins so.
+fn only<'a>(spans: &'a [Span], prefix: &str) -> Result<&'a Span> {
+    let found: Vec<_> = spans.iter().filter(|span| span.name.starts_with(prefix)).collect();
+    anyhow::ensure!(found.len() == 1, "expected one {prefix}, found {spans:#?}");
+    Ok(found[0])
+}
+
+#[test]
+fn countdown_is_not_shown_as_work() -> Result<()> {
+    let way = Way { late: true, ..Way::default() };
+    let Some(Played { spans, .. }) = play("countdown", way)? else { return Ok(()) };
+    let (publish, process) = (only(&spans, "publish celery")?, only(&spans, "process celery")?);
+    // The program counts down 1.5 s, which the worker waits with the task in its hands.
+    assert!(process.start > publish.end + 1_000_000_000, "{process:#?}");
+    assert!(process.duration().as_secs_f64() < 1.0, "{process:#?}");
+    let estimated = process.attributes.get("spanbridge.start_estimated");
+    assert_eq!(estimated, Some(&Value::Bool(true)), "{process:#?}");
+    Ok(())
+}
+
+/// Plays one task with instrumentation here or there, which has to be one trace.
+fn instrumented(sender: bool, worker: bool, route: &str) -> Result<Option<Vec<Span>>> {
+    let way = Way { route, sender, worker, late: true };
+    let Some(Played { spans, .. }) = play("add", way)? else { return Ok(None) };
+    let trace = &spans[0].trace_id;
+    assert!(spans.iter().all(|span| span.trace_id == *trace), "one trace: {spans:#?}");
+    assert_eq!(spans.len(), 2 + usize::from(sender) + usize::from(worker), "{spans:#?}");
+    let (publish, process) = (only(&spans, "publish celery")?, only(&spans, "process celery")?);
+    if sender {
+        let sent = only(&spans, "apply_async/")?;
+        assert_eq!(publish.kind, Kind::Client, "somebody else made the context");
+        assert!(publish.is_child_of(sent) && process.is_child_of(sent), "{spans:#?}");
+    } else {
+        assert!(process.is_child_of(publish), "{spans:#?}");
+    }
+    Ok(Some(spans))
+}
+
+#[test]
+fn instrumented_programs_are_in_one_trace_with_what_we_see() -> Result<()> {
+    for (sender, worker) in [(false, false), (false, true), (true, false), (true, true)] {
+        let Some(spans) = instrumented(sender, worker, "")? else { return Ok(()) };
+        if worker {
+            let made = only(&spans, if sender { "apply_async/" } else { "publish celery" })?;
+            assert!(only(&spans, "run/")?.is_child_of(made), "beside our own: {spans:#?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn instrumented_worker_nests_where_delivery_continues() -> Result<()> {
+    for (sender, worker) in [(false, false), (false, true), (true, false), (true, true)] {
+        let route = "delivery = \"continue\"\n";
+        let Some(spans) = instrumented(sender, worker, route)? else { return Ok(()) };
+        if worker {
+            let (run, process) = (only(&spans, "run/")?, only(&spans, "process celery")?);
+            assert!(run.is_child_of(process), "{spans:#?}");
+            assert!(process.start <= run.start && run.end <= process.end, "{spans:#?}");
+        }
     }
     Ok(())
 }

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::address::Address;
-use crate::config::{Config, ConfigError, ListenerConfig, RouteOptions};
-use crate::net::options::NetOptions;
+use crate::config::{Config, ConfigError, ListenerConfig};
 
 const GATEWAY_USAGE: &str = "\
 spanbridge gateway --listen <URL> --broker <URL>[,<URL>…] [OPTIONS]
@@ -84,14 +83,7 @@ impl GatewayArgs {
             None => Config::default(),
         };
         if let Some(listen) = &self.listen {
-            let (listen, brokers) = (listen.clone(), self.broker.clone());
-            config.listeners.push(ListenerConfig {
-                name: None,
-                listen,
-                brokers,
-                route: RouteOptions::default(),
-                net: NetOptions::default(),
-            });
+            config.listeners.push(ListenerConfig::new(listen.clone(), self.broker.clone()));
         }
         if let Some(component) = &self.component {
             config.component = Some(component.clone());

@@ -8,9 +8,10 @@ use toml::de::DeTable;
 
 use super::nearest::nearest;
 use super::net_options;
-use super::route_options::{RouteMatch, RouteOptions};
+use super::route_match::RouteMatch;
+use super::route_options::RouteOptions;
 use super::section::{Problem, Section, Table, section};
-use super::value::{Count, Seconds};
+use super::value::{Count, Seconds, words};
 use super::{Config, ListenerConfig, RouteConfig};
 use crate::address::{Address, Protocol};
 use crate::admin::AdminConfig;
@@ -64,6 +65,17 @@ section! {
     }
 }
 
+words! {
+    /// What becomes of sessions whose broker sends clients to other servers.
+    pub enum Cluster {
+        /// They end, and the client is told why.
+        #[default]
+        Refuse = "refuse",
+        /// They go on: each of those servers has a listener that it announces.
+        Announced = "announced",
+    }
+}
+
 section! {
     /// The keys of a listener.
     pub(super) struct ListenerKeys {
@@ -73,6 +85,10 @@ section! {
         [listen]: Address = "";
         /// The brokers, tried in turn for each client. Required.
         [brokers]: Vec<Address> = "";
+        /// What becomes of a session whose broker turns out to be a Redis Cluster or a Sentinel,
+        /// which send clients to other servers. It ends with an error that says so (`refuse`), or
+        /// goes on (`announced`): then each of those servers has a listener that it announces.
+        [cluster]: Cluster = "\"refuse\"";
     }
 }
 
@@ -141,16 +157,23 @@ fn read_listener(at: Range<usize>, mut table: Table<'_, '_>) -> Result<ListenerC
         |key| Problem::new(at.clone(), table.about(&format!("{key}: expected, not found")));
     let listen = keys.listen.ok_or_else(|| missing("listen"));
     let brokers = keys.brokers.ok_or_else(|| missing("brokers"));
+    if let (Ok(listen), Some(found)) = (&listen, table.find("cluster"))
+        && listen.protocol != Protocol::Redis
+    {
+        let what = table.about("cluster: expected a listener of Redis, found another protocol");
+        return Err(Problem::new(found.span(), what));
+    }
     // What is not known may be what is missing, misspelled.
     table.finish()?;
-    Ok(ListenerConfig { name: keys.name, listen: listen?, brokers: brokers?, route, net })
+    let (name, cluster) = (keys.name, keys.cluster.unwrap_or_default());
+    Ok(ListenerConfig { name, listen: listen?, brokers: brokers?, route, net, cluster })
 }
 
 fn read_route(
     mut table: Table<'_, '_>,
     listeners: &[ListenerConfig],
 ) -> Result<RouteConfig, Problem> {
-    let RouteMatch { listener, user, vhost, destination } = RouteMatch::take(&mut table)?;
+    let RouteMatch { listener, user, vhost, database, destination } = RouteMatch::take(&mut table)?;
     let options = RouteOptions::take_whole(&mut table)?;
     if let (Some(name), Some(found)) = (&listener, table.find("listener"))
         && !listeners.iter().any(|listener| listener.name() == *name)
@@ -162,13 +185,18 @@ fn read_route(
         let what = format!("listener: expected one of {known}, found `{name}`{hint}");
         return Err(Problem::new(found.span(), table.about(&what)));
     }
-    let has_vhosts = |of: &ListenerConfig| {
-        of.listen.protocol == Protocol::Amqp && listener.as_ref().is_none_or(|it| *it == of.name())
-    };
-    if let Some(found) = table.find("vhost").filter(|_| !listeners.iter().any(has_vhosts)) {
-        let what = table.about("vhost: expected a listener of AMQP that it holds for, found none");
-        return Err(Problem::new(found.span(), what));
+    for (key, protocol, name) in
+        [("vhost", Protocol::Amqp, "AMQP"), ("database", Protocol::Redis, "Redis")]
+    {
+        let holds_for = |of: &ListenerConfig| {
+            of.listen.protocol == protocol && listener.as_ref().is_none_or(|it| *it == of.name())
+        };
+        if let Some(found) = table.find(key).filter(|_| !listeners.iter().any(holds_for)) {
+            let what =
+                format!("{key}: expected a listener of {name} that it holds for, found none");
+            return Err(Problem::new(found.span(), table.about(&what)));
+        }
     }
     table.finish()?;
-    Ok(RouteConfig { listener, user, vhost, destination, options })
+    Ok(RouteConfig { listener, user, vhost, database, destination, options })
 }

@@ -2,7 +2,8 @@
 
 use super::file::{ListenerKeys, Top};
 use super::net_options::{BrokerTlsKeys, LimitKeys, ProxyKeys, TlsKeys};
-use super::route_options::{RouteMatch, RouteOptions};
+use super::route_match::RouteMatch;
+use super::route_options::RouteOptions;
 use super::section::{Key, Section};
 
 const HEAD: &str = "\

@@ -7,9 +7,9 @@ use toml::de::DeValue;
 
 use super::envelope::EnvelopeChoice;
 use super::section::{Found, Problem, Section, Table, Value, section, show};
-use super::value::{Count, Seconds, quoted, text, word, words};
+use super::value::{Count, Seconds, quoted, word, words};
 use crate::address::Address;
-use crate::pattern::{PATTERN_TOKENS_MAX, Pattern};
+use crate::pattern::Pattern;
 use crate::scrub::Scrub;
 
 /// Most messages that a consumer can be said to work on at once. Brokers count what a client may
@@ -127,9 +127,9 @@ section! {
         live [concurrency]: Count<1, CONCURRENCY_MAX> = "";
         /// Emit `messaging.message.body.size`.
         live [body_size]: bool = "false";
-        /// The shape of bodies that have a place for context (envelopes.md), on NATS. Looked at
-        /// where no header names a span, written to where client or broker take no headers. A body
-        /// of up to 64 KiB is held until it is whole.
+        /// The shape of bodies that have a place for context (envelopes.md), on NATS and in lists
+        /// and channels of Redis. Looked at where no header names a span, written to where client
+        /// or broker take no headers. A body of up to 64 KiB is held until it is whole.
         live [envelope]: EnvelopeChoice = "\"none\"";
         /// How names of headers are written that were not there: `canonical` is `Traceparent`,
         /// for Go programs that look for that.
@@ -209,37 +209,6 @@ impl Value for ScrubRules {
         };
         let rules: Result<Vec<_>, _> = list.iter().map(|rule| word(rule, &SCRUB_WORDS)).collect();
         Ok(Self(rules?.into_iter().collect()))
-    }
-}
-
-section! {
-    /// Which messages a route is for.
-    pub(super) struct RouteMatch {
-        /// The listener, by its name. Unset: every one.
-        live [listener]: String = "";
-        /// The user that the client says it is. Unset: every one, and those who say none.
-        live [user]: String = "";
-        /// The virtual host that an AMQP client opens. Unset: every one.
-        live [vhost]: String = "";
-        /// Pattern of the destination: `*` is any one token, `>` any number of them at the end,
-        /// `{name}` any one token, and then the pattern is the destination's template. On AMQP it
-        /// is held against `exchange:routing key`, and for a delivery against that with `:queue`
-        /// and against the queue alone as well. Unset: every destination.
-        live [destination]: Pattern = "";
-    }
-}
-
-impl Value for Pattern {
-    fn kind() -> &'static str {
-        "string"
-    }
-
-    fn allowed() -> String {
-        format!("1 to {PATTERN_TOKENS_MAX} tokens between dots")
-    }
-
-    fn read(found: Found<'_, '_>) -> Result<Self, String> {
-        Self::parse(text(found)?)
     }
 }
 

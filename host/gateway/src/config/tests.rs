@@ -302,3 +302,49 @@ fn a_virtual_host_can_be_asked_for_where_a_listener_has_them() {
     let error = parse("listener = \"n\"\nvhost = \"/\"").unwrap_err();
     assert!(error.contains("vhost: expected a listener of AMQP that it holds for"), "{error}");
 }
+
+#[test]
+fn a_database_can_be_asked_for_where_a_listener_has_them() {
+    const NATS: &str =
+        "[[listener]]\nname = \"n\"\nlisten = \"nats://h\"\nbrokers = [\"nats://b\"]\n";
+    const REDIS: &str =
+        "[[listener]]\nname = \"r\"\nlisten = \"redis://h\"\nbrokers = [\"redis://b\"]\n";
+    let parse = |route: &str| Config::parse(&format!("{NATS}{REDIS}[[route]]\n{route}"));
+    for (text, databases) in [("3", &[3][..]), ("[0, 2147483647]", &[0, 2_147_483_647])] {
+        let config = parse(&format!("database = {text}")).unwrap();
+        let found = config.routes[0].database.as_ref().unwrap();
+        assert!(databases.iter().all(|database| found.contain(*database)), "{text}");
+        assert!(!found.contain(1), "{text}");
+    }
+    assert!(parse("listener = \"r\"\ndatabase = 0").is_ok());
+    for (text, expected) in [
+        ("listener = \"n\"\ndatabase = 0", "database: expected a listener of Redis that it"),
+        ("database = -1", "database: expected 0 to 2147483647, found -1"),
+        ("database = 2147483648", "database: expected 0 to 2147483647"),
+        ("database = \"0\"", "database: expected 0 to 2147483647"),
+        ("database = []", "found 0 entries"),
+        ("database = [0, \"a\"]", "database: expected 0 to 2147483647"),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn what_becomes_of_clusters_is_asked_on_listeners_of_redis_alone() {
+    let parse = |scheme: &str, line: &str| {
+        let text = format!(
+            "[[listener]]\nlisten = \"{scheme}://h\"\nbrokers = [\"{scheme}://b\"]\n{line}\n"
+        );
+        Config::parse(&text).map(|config| config.listeners[0].cluster)
+    };
+    assert_eq!(parse("redis", "").unwrap(), Cluster::Refuse);
+    assert_eq!(parse("redis", "cluster = \"announced\"").unwrap(), Cluster::Announced);
+    for (scheme, line, expected) in [
+        ("nats", "cluster = \"refuse\"", "cluster: expected a listener of Redis, found another"),
+        ("redis", "cluster = \"yes\"", "expected `refuse`, `announced`"),
+    ] {
+        let error = parse(scheme, line).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+}

@@ -61,6 +61,15 @@ pub(super) trait Protocol: Debug + Sized {
     /// is to come that belongs to what has.
     fn is_between(&self, from: Side) -> bool;
 
+    /// Why the session ends with this read, if it does: see [`Relay::refusal`].
+    fn refusal(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The session ends with this read of the broker: counts it and says so. Appends what the
+    /// client gets in place of the rest.
+    fn refuse(&mut self, _: &mut Call<'_, Self::Shared>, _: &mut Vec<u8>) {}
+
     /// Answers whether the peers have said goodbye.
     fn has_parted(&self) -> bool;
 
@@ -115,7 +124,12 @@ impl<P: Protocol> ProtocolRelay<P> {
             self.raw = true;
             self.protocol.stopped(from, stop, call);
         }
-        splicer.relayed(walk, always_write)
+        let relayed = splicer.relayed(walk, always_write);
+        if self.protocol.refusal().is_some() {
+            self.protocol.refuse(call, out);
+            return Relayed { fed: Fed::Rewritten, ..relayed };
+        }
+        relayed
     }
 }
 
@@ -128,6 +142,9 @@ impl<P: Protocol> Relay for ProtocolRelay<P> {
         tools: &mut Tools,
         out: &mut Vec<u8>,
     ) -> Fed {
+        if self.refusal().is_some() {
+            return Fed::Rewritten;
+        }
         let mut held = std::mem::take(self.held(from));
         let fed = if self.raw {
             held.pass(bytes, out)
@@ -145,7 +162,9 @@ impl<P: Protocol> Relay for ProtocolRelay<P> {
 
     fn end(&mut self, from: Side, _: u64, _: &mut Tools, out: &mut Vec<u8>) {
         // What was held is the beginning of something that never comes.
-        self.held(from).release(out);
+        if self.refusal().is_none() {
+            self.held(from).release(out);
+        }
     }
 
     fn close(&mut self, now: u64, tools: &mut Tools) {
@@ -160,6 +179,10 @@ impl<P: Protocol> Relay for ProtocolRelay<P> {
         };
         // Where frames end in a session that is not read, nobody knows.
         self.raw || (held.is_empty() && self.protocol.is_between(from))
+    }
+
+    fn refusal(&self) -> Option<&'static str> {
+        self.protocol.refusal()
     }
 
     fn has_parted(&self) -> bool {

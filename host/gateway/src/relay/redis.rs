@@ -21,13 +21,16 @@
 //! | `reading`, `deliveries`, `entry` | entries on their way to a consumer |
 //! | `settling`, `groups` | entries that are done with |
 //! | `lists`, `popped`, `unacked` | messages in lists |
+//! | `channels` | messages of Pub/Sub |
+//! | `topology` | Cluster and Sentinel, which are refused |
 //! | `splice` | changing fields and messages |
 //!
-//! Streams are traced, and lists whose route has an envelope. Nothing is read of a session behind a
-//! command that is not answered as commands are (`MONITOR`, `PSYNC`), behind a TLS handshake, or
-//! behind bytes that are not the protocol: then both directions go on as they come.
+//! Streams are traced, and lists and channels whose route has an envelope. Nothing is read of a
+//! session behind a command that is not answered as commands are (`MONITOR`, `PSYNC`), behind a TLS
+//! handshake, or behind bytes that are not the protocol: then both directions go on as they come.
 
 mod broker;
+mod channels;
 mod client;
 mod deliveries;
 mod entry;
@@ -43,6 +46,7 @@ mod shared;
 mod splice;
 mod state;
 mod subscriber;
+mod topology;
 mod unacked;
 
 use std::sync::Arc;
@@ -56,6 +60,7 @@ use super::splicer::Splicer;
 use super::walk::Walk;
 use super::{Relay, Side};
 use state::{Call, State, Stop};
+use topology::Topology;
 
 pub use shared::RedisShared;
 
@@ -89,6 +94,7 @@ impl Protocol for Redis {
     }
 
     fn read(&mut self, from: Side, input: &[u8], call: &mut Call<'_>) -> Walk<Stop> {
+        self.state.routes.expect_database(self.state.database);
         match from {
             Side::Client => self.state.read_client(&mut self.client, input, call),
             Side::Broker => self.state.read_broker(&mut self.broker, input, call),
@@ -139,6 +145,26 @@ impl Protocol for Redis {
             Side::Client => !self.client.is_passing() && self.state.ending.is_none(),
             Side::Broker => !self.broker.is_passing() && self.state.is_answered(),
         }
+    }
+
+    fn refusal(&self) -> Option<&'static str> {
+        self.state.refused.map(Topology::name)
+    }
+
+    #[cold]
+    fn refuse(&mut self, call: &mut Call<'_>, out: &mut Vec<u8>) {
+        let Some(topology) = self.state.refused else { return };
+        let sessions = &call.tools.counters.sessions_refused;
+        match topology {
+            Topology::Cluster => sessions.cluster.add(1),
+            Topology::Sentinel => sessions.sentinel.add(1),
+        }
+        if call.shared.listener.may_log(call.now) {
+            let found = topology.name();
+            warn!(found, "session is refused: its broker sends clients past the gateway");
+        }
+        out.extend_from_slice(topology.reply().as_bytes());
+        self.state.end_all(call);
     }
 
     fn has_parted(&self) -> bool {

@@ -117,6 +117,30 @@ fn a_task_that_is_acknowledged_late_is_worked_on_until_then() {
 }
 
 #[test]
+fn a_task_that_has_to_wait_shows_no_work_before_its_time() {
+    // Two seconds behind the start, and three behind it.
+    let eta =
+        |at: &str| TASK.replace("\"eta\": null", &format!("\"eta\": \"2023-11-14T22:13:{at}Z\""));
+    for (task, settled, began) in [
+        (eta("22"), 5, 2),
+        (eta("23.000"), 5, 3),
+        (eta("25"), 4, 4), // Revoked: it never ran.
+        (eta("19"), 5, 0),
+        (TASK.to_owned(), 5, 0),
+    ] {
+        let bed = kombu("acks = \"late\"");
+        let mut worker = bed.session();
+        taken(&mut worker, "celery", &task);
+        worker.now += settled * SECOND;
+        worker.ask(&format!("HDEL unacked {TAG}"), ":1\r\n");
+        let span = bed.only_span();
+        assert_eq!((span.start, span.end), (START + began * SECOND, START + settled * SECOND));
+        let estimated = span.get("spanbridge.start_estimated");
+        assert_eq!(estimated.is_some(), began > 0, "{task}");
+    }
+}
+
+#[test]
 fn a_message_without_a_tag_is_not_kept_waiting_for_its_settlement() {
     let bed = kombu("acks = \"late\"");
     let mut worker = bed.session();

@@ -1,6 +1,7 @@
 //! The Redis relay with the component in it, between two peers in memory.
 
 mod bytes;
+mod channels;
 mod faults;
 mod harness;
 mod lists;
@@ -8,8 +9,10 @@ mod reading;
 mod replies;
 mod routes;
 mod settling;
+mod sidekiq;
 mod simulation;
 mod streams;
+mod topology;
 
 #[path = "../rig/bed.rs"]
 mod bed;

@@ -33,16 +33,16 @@ fn edit(value: &[u8]) -> Vec<u8> {
     edit
 }
 
-fn verdict(spans: usize, edits: usize, open: usize) -> [u8; 56] {
-    let mut bytes = [0; 56];
-    for (at, length) in [(36, spans), (40, edits), (48, open)] {
+fn verdict(spans: usize, edits: usize, open: usize) -> [u8; 64] {
+    let mut bytes = [0; 64];
+    for (at, length) in [(44, spans), (48, edits), (56, open)] {
         bytes[at..at + 4].copy_from_slice(&(length as u32).to_le_bytes());
     }
     bytes
 }
 
 struct Case {
-    verdicts: Vec<[u8; 56]>,
+    verdicts: Vec<[u8; 64]>,
     spans: usize,
     bytes: Vec<u8>,
 }
@@ -141,13 +141,13 @@ fn a_flaw_makes_the_whole_answer_void() {
 #[test]
 fn a_key_stands_between_edits_and_the_open_span() {
     let mut keyed = verdict(0, 0, 4);
-    keyed[44] = 3;
+    keyed[52] = 3;
     let bytes = b"tagopen".to_vec();
     let (mut out, sink) = (Buffers::default(), Recorder::default());
     let case = Case { verdicts: vec![keyed], spans: 0, bytes: bytes.clone() };
     assert_eq!(case.take(&[A], &mut out, &sink), Ok(()));
     assert_eq!((out.verdicts[0].key, out.verdicts[0].open), (3, 4));
-    keyed[45] = 0x10;
+    keyed[53] = 0x10;
     let case = Case { verdicts: vec![keyed], spans: 0, bytes: [&bytes[..], &[0; 0x1000]].concat() };
     assert!(case.take(&[A], &mut out, &sink).is_err());
 }

@@ -83,6 +83,7 @@ fn zeros() -> Verdict {
         trace_lo: 0,
         span_id: 0,
         published: 0,
+        not_before: 0,
         bits: 0,
         spans: 0,
         edits: 0,

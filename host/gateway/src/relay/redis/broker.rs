@@ -5,6 +5,7 @@ use spanbridge_wire::resp::{Kind, Published, Reply, ReplyFrame, ReplyPart, Token
 
 use super::replies::Awaited;
 use super::state::{Call, Found, State};
+use super::topology::{Topology, is_redirection};
 use crate::relay::awaiting::{Answered, Awaiting};
 
 impl State {
@@ -14,6 +15,10 @@ impl State {
         found: Found<'_>,
         call: &mut Call<'_>,
     ) {
+        let is_first = !matches!(frame, ReplyFrame::Part(part) if !part.first);
+        if is_first && is_redirection(found.bytes) {
+            self.refuse(Topology::Cluster, call);
+        }
         match frame {
             ReplyFrame::Whole(reply) => self.whole(reply, found, call),
             ReplyFrame::Part(part) if part.last => self.passed(part, call),
@@ -25,6 +30,9 @@ impl State {
     fn passed(&mut self, part: &ReplyPart, call: &mut Call<'_>) {
         let is_message = !self.is_resp3 && self.subscriber.is_subscribed();
         if part.kind == Kind::Push || (is_message && part.too_long && part.kind == Kind::Array) {
+            if part.too_long && self.is_listening() {
+                call.tools.counters.redis_unread.reply.add(1);
+            }
             return;
         }
         if part.too_long {
@@ -48,7 +56,7 @@ impl State {
             Kind::Array => is_subscribed && !self.is_resp3,
             _ => false,
         };
-        if (may_be_published && self.published(tokens)) || reply.kind == Kind::Push {
+        if (may_be_published && self.published(tokens, found, call)) || reply.kind == Kind::Push {
             return;
         }
         match self.replies.pop() {
@@ -69,10 +77,13 @@ impl State {
     }
 
     /// A subscriber gets something. Answers whether that is what it was.
-    fn published(&mut self, tokens: Tokens<'_>) -> bool {
+    fn published(&mut self, tokens: Tokens<'_>, found: Found<'_>, call: &mut Call<'_>) -> bool {
         let (name, left) = match Published::of(tokens) {
             Some(Published::Subscription { name, left, .. }) => (name, left),
-            Some(Published::Message { .. }) => return true,
+            Some(Published::Message { channel, payload, .. }) => {
+                self.mark_message((channel, payload), found, call);
+                return true;
+            }
             None => return false,
         };
         let answers = self.subscriber.answers(name);
@@ -104,6 +115,12 @@ impl State {
                     publish_answered(publish, &token, found.bytes, call);
                 }
             }
+            Awaited::Heard(publish) => {
+                self.leave(&publish);
+                if let Some(token) = reply.next() {
+                    heard(publish, &token, found.bytes, call);
+                }
+            }
             Awaited::Publishes(publishes) => {
                 let Some(token) = reply.next() else { return };
                 for publish in publishes {
@@ -123,7 +140,11 @@ impl State {
                 let is_selected = !is_error(reply);
                 self.selected(is_selected.then_some(database));
             }
-            Awaited::Login { user } => self.logged_in(user, reply, call),
+            Awaited::Login { user } => {
+                self.note_hello(reply, call);
+                self.logged_in(user, reply, call);
+            }
+            Awaited::Topology(topology) => self.note_topology(topology, reply, call),
             _ => {}
         }
     }
@@ -191,7 +212,7 @@ impl State {
     fn refuse_queued(&mut self, error: &Token, found: Found<'_>, call: &mut Call<'_>) {
         while let Some(awaited) = self.queued.pop_place() {
             let publishes = match awaited {
-                Awaited::Publish(publish) => vec![publish],
+                Awaited::Publish(publish) | Awaited::Heard(publish) => vec![publish],
                 Awaited::Publishes(publishes) => publishes,
                 awaited => {
                     self.give_up(awaited, call);
@@ -215,7 +236,7 @@ impl State {
     /// Nothing will be known of a reply.
     fn give_up(&mut self, awaited: Awaited, call: &mut Call<'_>) {
         match awaited {
-            Awaited::Publish(publish) => {
+            Awaited::Publish(publish) | Awaited::Heard(publish) => {
                 self.leave(&publish);
                 publish.give_up(&mut call.tools.settle);
             }
@@ -255,7 +276,9 @@ impl State {
                 awaited => awaited,
             };
             let closed = match &awaited {
-                Awaited::Publish(publish) => usize::from(!publish.is_idle()),
+                Awaited::Publish(publish) | Awaited::Heard(publish) => {
+                    usize::from(!publish.is_idle())
+                }
                 Awaited::Publishes(publishes) => {
                     publishes.iter().filter(|publish| !publish.is_idle()).count()
                 }
@@ -265,6 +288,15 @@ impl State {
             self.give_up(awaited, call);
         }
     }
+}
+
+/// The broker says what became of a message of a channel. None has to be there who gets it.
+fn heard(publish: Awaiting, reply: &Token, bytes: &[u8], call: &mut Call<'_>) {
+    if reply.kind.is_error() {
+        return publish_answered(publish, reply, bytes, call);
+    }
+    let answered = Answered { outcome: Outcome::Confirmed, detail: b"", is_timed: true };
+    publish.answered(&answered, call.now, &mut call.tools.settle);
 }
 
 /// The broker says what became of an entry.

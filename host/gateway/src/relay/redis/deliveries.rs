@@ -124,7 +124,7 @@ impl State {
         stream: &'a [u8],
         call: &Call<'_>,
     ) -> Option<Arriving<'a>> {
-        let choice = self.routes.choose(&[stream]);
+        let choice = self.routes.choose_in(reading.database, &[stream]);
         if self.routes.get(choice).route.is_none() || is_control(stream) {
             return None;
         }
@@ -266,7 +266,8 @@ impl State {
             });
         }
         for marked in &*delivered {
-            measure(marked, &answer.verdict(marked.index), now, counters);
+            let verdict = answer.verdict(marked.index);
+            measure(marked, &verdict, now, counters);
             let key = marked.key.clone().or_else(|| {
                 let tag = answer.key(marked.index);
                 let database = marked.tagged_in.filter(|_| !tag.is_empty())?;
@@ -275,7 +276,7 @@ impl State {
                     unsettled: popped,
                     concurrency: None,
                     measures: marked.measures.as_ref(),
-                    not_before: 0,
+                    not_before: verdict.not_before,
                     now,
                 };
                 open_spans.begin(&keys[place.clone()], &starting, settle);

@@ -1,4 +1,4 @@
-//! Messages on their way into a list, of routes that have an envelope.
+//! Messages on their way into a list or to a channel, of routes that have an envelope.
 //!
 //! | the reply to `LPUSH`, `RPUSH`, `LPUSHX`, `RPUSHX` | outcome |
 //! |---|---|
@@ -6,7 +6,7 @@
 //! | 0: there is no list, and the client wants none made | returned |
 //! | an error | refused |
 //!
-//! A list has no place for context beside the message, so a list whose route says nothing of an
+//! Neither has a place for context beside the message, so one whose route says nothing of an
 //! envelope is nobody's business here. One command may bring many messages; all of them end
 //! together.
 
@@ -14,6 +14,7 @@ use spanbridge::{MessageBits, Publish, SpanContext};
 use spanbridge_wire::Extent;
 use spanbridge_wire::resp::{Command, Name, Push, ReplyMode};
 
+use super::channels::is_publish;
 use super::replies::Awaited;
 use super::splice::{MarkedPublish, Place};
 use super::state::{Call, Found, State};
@@ -36,15 +37,15 @@ fn is_control(queue: &[u8]) -> bool {
     queue.ends_with(b".pidbox") || queue.starts_with(b"celeryev")
 }
 
-/// Answers whether a command puts messages into a list.
+/// Answers whether a command puts messages into a list or sends one to a channel.
 pub(super) fn is_push(name: Name) -> bool {
-    matches!(name, Name::Lpush | Name::Rpush | Name::Lpushx | Name::Rpushx)
+    matches!(name, Name::Lpush | Name::Rpush | Name::Lpushx | Name::Rpushx) || is_publish(name)
 }
 
 /// The messages of one command.
 #[derive(Clone, Copy)]
 struct Pushed<'a> {
-    queue: &'a [u8],
+    destination: &'a [u8],
     choice: Choice,
     /// The place of the reply. `None`: nothing will be said.
     number: Option<u64>,
@@ -52,9 +53,9 @@ struct Pushed<'a> {
 
 impl State {
     /// The route of a list's messages. `None`: they are not looked at.
-    pub(super) fn list_route(&self, list: &[u8]) -> Option<Choice> {
+    pub(super) fn list_route(&self, database: u64, list: &[u8]) -> Option<Choice> {
         let queue = queue(list);
-        let choice = self.routes.choose(&[queue, list]);
+        let choice = self.routes.choose_in(database, &[queue, list]);
         let traced = self.routes.get(choice);
         let is_looked_at = traced.route.is_some() && traced.has_envelope && !is_control(queue);
         is_looked_at.then_some(choice)
@@ -67,7 +68,7 @@ impl State {
             return false;
         }
         let Some(push) = Push::of(command, bytes) else { return false };
-        if self.list_route(push.key.of(bytes)).is_none() {
+        if self.push_route(command.name, push.key.of(bytes)).is_none() {
             return false;
         }
         let mut values = push.values;
@@ -80,19 +81,26 @@ impl State {
         call.tools.publish.is_full() || self.bodies.wish(length, messages, counters) == Wish::Waits
     }
 
-    /// A client puts messages into a list.
+    /// The route of messages that a command puts there. `None`: they are not looked at.
+    fn push_route(&self, name: Name, key: &[u8]) -> Option<Choice> {
+        if is_publish(name) { self.channel_route(key) } else { self.list_route(self.database, key) }
+    }
+
+    /// A client puts messages into a list, or sends one to a channel.
     pub(super) fn push(&mut self, command: &Command, found: Found<'_>, call: &mut Call<'_>) {
         let push = Push::of(command, found.bytes);
         let routed = push.and_then(|push| {
-            let choice = self.list_route(push.key.of(found.bytes))?;
+            let choice = self.push_route(command.name, push.key.of(found.bytes))?;
             Some((push, choice))
         });
         let Some((push, choice)) = routed else {
             self.expect(Awaited::Plain(1));
             return;
         };
-        let number = self.expect_pushed(push.values.left(), call);
-        let pushed = Pushed { queue: queue(push.key.of(found.bytes)), choice, number };
+        let number = self.expect_pushed(command.name, push.values.left(), call);
+        let key = push.key.of(found.bytes);
+        let destination = if is_publish(command.name) { key } else { queue(key) };
+        let pushed = Pushed { destination, choice, number };
         for (part, value) in push.values.enumerate() {
             if call.tools.publish.is_full() {
                 // One command cannot be written in parts: the rest of its messages go on untraced.
@@ -104,12 +112,13 @@ impl State {
     }
 
     /// Answers the number of the place where the reply is awaited. `None`: nothing will be said.
-    fn expect_pushed(&mut self, messages: u32, call: &Call<'_>) -> Option<u64> {
+    fn expect_pushed(&mut self, name: Name, messages: u32, call: &Call<'_>) -> Option<u64> {
         let count = messages as usize;
         if self.reply_mode == ReplyMode::On {
             if self.has_room(count.saturating_mul(size_of::<Awaiting>())) {
                 let idle = || Awaiting { span: None, start: call.now, measures: None };
                 return self.expect(match count {
+                    _ if is_publish(name) => Awaited::Heard(idle()),
                     1 => Awaited::Publish(idle()),
                     _ => Awaited::Publishes((0..count).map(|_| idle()).collect()),
                 });
@@ -128,7 +137,7 @@ impl State {
         call: &mut Call<'_>,
     ) {
         let Self { routes, resource, published, bodies, .. } = self;
-        let Pushed { queue, choice, number } = *pushed;
+        let Pushed { destination, choice, number } = *pushed;
         let traced = routes.get(choice);
         let Some(route) = traced.route else { return };
         let Tools { publish, template, counters, .. } = &mut *call.tools;
@@ -138,12 +147,12 @@ impl State {
             counters.bodies_left_alone.bytes.add(1);
         }
         let body = if wish == Wish::Read { value.of(found.bytes) } else { b"" };
-        let template = traced.template(queue, template);
+        let template = traced.template(destination, template);
         let mut parts = publish.add(&Publish {
             route,
             bits: MessageBits::NO_HEADERS,
             resource: traced.producer.unwrap_or(*resource),
-            destination: queue,
+            destination,
             id: b"",
             body,
             body_size: value.len().into(),

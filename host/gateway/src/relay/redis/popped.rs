@@ -87,14 +87,15 @@ impl State {
     fn list_of_pop<'a>(&self, command: &Command, bytes: &'a [u8]) -> Option<&'a [u8]> {
         if let Some(moved) = Move::of(command, bytes) {
             let list = moved.from.of(bytes);
-            return self.list_route(list).map(|_| list);
+            return self.list_route(self.database, list).map(|_| list);
         }
         let mut keys = Pop::of(command, bytes)?.keys;
         if matches!(command.name, Name::Lpop | Name::Rpop) {
             let list = keys.text()?;
-            return self.list_route(list).map(|_| list);
+            return self.list_route(self.database, list).map(|_| list);
         }
-        keys.any(|list| self.list_route(list.of(bytes)).is_some()).then_some(&b""[..])
+        keys.any(|list| self.list_route(self.database, list.of(bytes)).is_some())
+            .then_some(&b""[..])
     }
 
     /// Hands in what was taken.
@@ -120,7 +121,7 @@ impl State {
         found: Found<'_>,
         call: &mut Call<'_>,
     ) {
-        let Some(choice) = self.list_route(list) else { return };
+        let Some(choice) = self.list_route(popping.database, list) else { return };
         let Self { routes, resource, delivered, bodies, popped, .. } = self;
         let (traced, queue, now) = (routes.get(choice), queue(list), call.now);
         let Some(route) = traced.route else { return };

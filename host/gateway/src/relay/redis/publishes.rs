@@ -28,7 +28,7 @@ impl State {
             return;
         };
         let key = xadd.key.of(found.bytes);
-        let choice = self.routes.choose(&[key]);
+        let choice = self.routes.choose_in(self.database, &[key]);
         let is_traced = self.routes.get(choice).route.is_some() && !is_control(key);
         let number = self.expect_published(is_traced, call);
         let Self { routes, resource, published, .. } = self;
@@ -129,7 +129,7 @@ impl State {
                 place => place,
             };
             let place = match place {
-                Some(Awaited::Publish(publish)) => Some(publish),
+                Some(Awaited::Publish(publish) | Awaited::Heard(publish)) => Some(publish),
                 Some(Awaited::Publishes(publishes)) => publishes.get_mut(marked.part),
                 _ => None,
             };

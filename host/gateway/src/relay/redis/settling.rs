@@ -59,7 +59,8 @@ impl State {
     ) -> Option<usize> {
         let Acknowledge { key, group, ids } = Acknowledge::of(command, bytes)?;
         let stream = key.of(bytes);
-        let is_traced = self.routes.get(self.routes.choose(&[stream])).route.is_some();
+        let choice = self.routes.choose_in(database, &[stream]);
+        let is_traced = self.routes.get(choice).route.is_some();
         if !is_traced || is_control(stream) || spares_pending(command, bytes) {
             return None;
         }

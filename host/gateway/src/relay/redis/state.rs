@@ -18,6 +18,7 @@ use super::settling::Ending;
 use super::shared::RedisShared;
 use super::splice::{MarkedEntry, MarkedPublish};
 use super::subscriber::Subscriber;
+use super::topology::Topology;
 use crate::open_spans::Unsettled;
 use crate::relay::Tools;
 use crate::relay::bodies::{BODY_BYTES_MAX, Bodies, Wish};
@@ -91,6 +92,8 @@ pub(super) struct State {
     pub(super) transaction: bool,
     /// Version 3 is spoken.
     pub(super) is_resp3: bool,
+    /// The broker sends clients to other servers, and the session ends for it.
+    pub(super) refused: Option<Topology>,
     /// The client has said goodbye.
     pub(super) is_over: bool,
     pub(super) subscriber: Subscriber,
@@ -131,6 +134,7 @@ impl State {
             reply_mode: ReplyMode::On,
             transaction: false,
             is_resp3: false,
+            refused: None,
             is_over: false,
             subscriber: Subscriber::default(),
             replies: Replies::default(),
@@ -221,6 +225,9 @@ impl State {
             }
             let found = Found { bytes: rest.get(..len).unwrap_or_default(), at };
             self.reply_frame(&frame, found, call);
+            if self.refused.is_some() {
+                return Walk::until(at);
+            }
             at += len;
         }
     }
@@ -240,23 +247,25 @@ impl State {
 
     /// The same for a reply of this length.
     fn bodies_are_enough(&self, length: usize, tools: &Tools) -> bool {
-        let (is_pop, messages) =
-            (matches!(self.replies.front(), Some(Awaited::Pop(_))), tools.deliver.len());
-        let length = length.min(BODY_BYTES_MAX);
-        is_pop && self.bodies.wish(length, messages, &tools.counters) == Wish::Waits
+        let may_have_bodies =
+            matches!(self.replies.front(), Some(Awaited::Pop(_))) || self.is_listening();
+        let (length, messages) = (length.min(BODY_BYTES_MAX), tools.deliver.len());
+        may_have_bodies && self.bodies.wish(length, messages, &tools.counters) == Wish::Waits
     }
 
     /// Whether the next reply is looked into, and whether the next push is.
     fn wants(&self) -> (Want, Want) {
         let is_subscription = matches!(self.replies.front(), Some(Awaited::Subscription { .. }));
-        let push = if is_subscription { Want::Hold } else { Want::Pass };
+        let push = if is_subscription || self.is_listening() { Want::Hold } else { Want::Pass };
         // In version 2, what a subscriber gets looks like a reply.
         if !self.is_resp3 && self.subscriber.is_subscribed() {
             return (Want::Hold, push);
         }
         let reply = match self.replies.front() {
             None | Some(Awaited::Plain(_) | Awaited::Blocking) => Want::Pass,
-            Some(Awaited::Publish(publish)) if publish.is_idle() => Want::Pass,
+            Some(Awaited::Publish(publish) | Awaited::Heard(publish)) if publish.is_idle() => {
+                Want::Pass
+            }
             Some(_) => Want::Hold,
         };
         (reply, push)
