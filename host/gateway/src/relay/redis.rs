@@ -21,23 +21,28 @@
 //! | `reading`, `deliveries`, `entry` | entries on their way to a consumer |
 //! | `settling`, `groups` | entries that are done with |
 //! | `lists`, `popped`, `unacked` | messages in lists |
+//! | `scripts`, `created`, `jobs`, `job` | jobs of BullMQ |
 //! | `splice` | changing fields and messages |
 //!
-//! Streams are traced, and lists whose route has an envelope. Nothing is read of a session behind a
-//! command that is not answered as commands are (`MONITOR`, `PSYNC`), behind a TLS handshake, or
-//! behind bytes that are not the protocol: then both directions go on as they come.
+//! Streams are traced, and lists and jobs whose route has an envelope. Nothing is read of a session
+//! behind a command that is not answered as commands are (`MONITOR`, `PSYNC`), behind a TLS
+//! handshake, or behind bytes that are not the protocol: then both directions go on as they come.
 
 mod broker;
 mod client;
+mod created;
 mod deliveries;
 mod entry;
 mod groups;
+mod job;
+mod jobs;
 mod limits;
 mod lists;
 mod popped;
 mod publishes;
 mod reading;
 mod replies;
+mod scripts;
 mod settling;
 mod shared;
 mod splice;

@@ -104,7 +104,7 @@ impl State {
     }
 
     /// Answers the number of the place where the reply is awaited. `None`: nothing will be said.
-    fn expect_pushed(&mut self, messages: u32, call: &Call<'_>) -> Option<u64> {
+    pub(super) fn expect_pushed(&mut self, messages: u32, call: &Call<'_>) -> Option<u64> {
         let count = messages as usize;
         if self.reply_mode == ReplyMode::On {
             if self.has_room(count.saturating_mul(size_of::<Awaiting>())) {

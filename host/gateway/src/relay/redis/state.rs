@@ -225,15 +225,15 @@ impl State {
 
     /// Answers whether a command is read once those before it have been written.
     fn has_to_wait(&self, frame: &CommandFrame, bytes: &[u8], call: &Call<'_>) -> bool {
-        matches!(frame, CommandFrame::Command(command) if self.waits(command, bytes, call))
+        let CommandFrame::Command(command) = frame else { return false };
+        self.waits(command, bytes, call) || self.script_waits(command, bytes, call)
     }
 
     /// The same for a reply of this length.
     fn bodies_are_enough(&self, length: usize, tools: &Tools) -> bool {
-        let (is_pop, messages) =
-            (matches!(self.replies.front(), Some(Awaited::Pop(_))), tools.deliver.len());
-        let length = length.min(BODY_BYTES_MAX);
-        is_pop && self.bodies.wish(length, messages, &tools.counters) == Wish::Waits
+        let has_body = matches!(self.replies.front(), Some(Awaited::Pop(_) | Awaited::Job(_)));
+        let (length, messages) = (length.min(BODY_BYTES_MAX), tools.deliver.len());
+        has_body && self.bodies.wish(length, messages, &tools.counters) == Wish::Waits
     }
 
     /// Whether the next reply is looked into, and whether the next push is.
