@@ -20,7 +20,7 @@ const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-
 
 /// An element of RESP 2.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Element {
+pub(super) enum Element {
     Line(Vec<u8>),
     String(Vec<u8>),
     List(Vec<Self>),
@@ -174,7 +174,8 @@ fn stripped(element: &Element) -> Element {
     Element::List(list)
 }
 
-fn elements(mut bytes: &[u8]) -> Result<Vec<Element>> {
+/// The elements of one direction.
+pub(super) fn elements(mut bytes: &[u8]) -> Result<Vec<Element>> {
     let mut found = Vec::new();
     while !bytes.is_empty() {
         found.push(element(&mut bytes)?);
