@@ -75,8 +75,11 @@ fn ours(spans: &[Span]) -> Vec<Span> {
     own.cloned().collect()
 }
 
+/// Publishes, and processes and attempts in the order of their beginning.
+type Plain = (Vec<Span>, Vec<Span>, Vec<Value>);
+
 /// Plays one kind of job without instrumentation; answers publishes, processes and attempts.
-fn plain(kind: &str, count: usize) -> Result<Option<(Vec<Span>, Vec<Span>, Vec<Value>)>> {
+fn plain(kind: &str, count: usize) -> Result<Option<Plain>> {
     let play_this = Play { kind, count, ..Play::default() };
     let Some(Played { mut attempts, spans }) = play(&play_this)? else { return Ok(None) };
     let publishes: Vec<_> = named(&spans, "publish mail").into_iter().cloned().collect();
