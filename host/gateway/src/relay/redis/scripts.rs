@@ -17,8 +17,8 @@
 //!
 //! A hash says nothing: it differs from version to version, and the first call on a connection has
 //! the text in its place. All keys have to be of one queue, and what has to be in the arguments is
-//! compared, so that somebody else's script is none of these. Their number is not: it grows from
-//! version to version. BullMQ 3, whose `moveToDelayed` has a time more, is understood as well.
+//! compared, so that somebody else's script is none of these. Their number is not: it grows with
+//! the versions. Checked against BullMQ 4.17, 5.20 and 6.7.
 
 use spanbridge::Outcome;
 use spanbridge_wire::Extent;
@@ -88,15 +88,7 @@ impl<'a> JobScript<'a> {
     /// Reads a command. `None`: it is no script, or none of those above.
     pub(super) fn of(command: &Command, bytes: &'a [u8]) -> Option<Self> {
         let script = Script::of(command, bytes).filter(|_| is_script(command.name))?;
-        let mut first = script.keys;
-        if !KEYS.contains(&first.left()) {
-            return None;
-        }
-        let first = first.text()?;
-        let base = first.get(..first.iter().rposition(|&byte| byte == b':')?)?;
-        if base.is_empty() || base.len() > NAME_BYTES_MAX {
-            return None;
-        }
+        let base = base(&script).filter(|base| (1..=NAME_BYTES_MAX).contains(&base.len()))?;
         let keys = Keys::of(base, &script)?;
         let mut arguments = Given { count: script.arguments.left(), ..Given::default() };
         for (place, at) in arguments.places.iter_mut().zip(script.arguments) {
@@ -110,6 +102,20 @@ impl<'a> JobScript<'a> {
     pub(super) fn queue(&self) -> &'a [u8] {
         queue(self.base)
     }
+}
+
+/// What the keys of a script begin with, if they are of one queue. `None`: they are of none.
+fn base<'a>(script: &Script<'a>) -> Option<&'a [u8]> {
+    let mut keys = script.keys;
+    if !KEYS.contains(&keys.left()) {
+        return None;
+    }
+    let mut key = keys.text()?;
+    if key.ends_with(b":lock") {
+        // Of a job, so there is an id between; before version 6.
+        key = keys.text()?;
+    }
+    key.get(..key.iter().rposition(|&byte| byte == b':')?)
 }
 
 /// The queue that keys with this beginning are of. A prefix may have colons, a queue has none.
@@ -204,9 +210,15 @@ impl<'a> Given<'a> {
     }
 
     fn take_or_end(&self, keys: &Keys<'_>) -> Option<Act<'a>> {
-        let [prefix, time, options, ..] = self.texts();
+        let [prefix, time, third, fourth, ..] = self.texts();
         let is_of_queue = keys.begin_with(prefix) && is_number(time);
-        let is_take = is_of_queue && self.count == 3 && is_map(options);
+        // Version 4 has the id of a job before the options, if it knows it.
+        let has_options = match self.count {
+            3 => is_map(third),
+            4 => is_map(fourth),
+            _ => false,
+        };
+        let is_take = is_of_queue && has_options;
         if is_take && keys.have(WAIT | ACTIVE | DELAYED | STALLED) {
             return Some(Act::Take);
         }

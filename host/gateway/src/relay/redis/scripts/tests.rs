@@ -86,6 +86,9 @@ fn scripts_of_workers_say_what_becomes_of_a_job() {
     let waits = End { only_zero: true, ..End::new(b"7", Outcome::Requeue) };
     for (keys, arguments, expected) in [
         (ACTIVE_KEYS, "bull:mail: 17 MAP", Some(Act::Take)),
+        (ACTIVE_KEYS, "bull:mail: 17 7 MAP", Some(Act::Take)),
+        (ACTIVE_KEYS, "bull:mail: 17 7 MAP more", None),
+        (ACTIVE_KEYS, "bull:mail: 17 {}", None),
         (FINISHED, "7 17 returnvalue {} completed 1 bull:mail: MAP ", end(b"7", Outcome::Ack)),
         (FINISHED, "7 17 returnvalue {} failed 1 bull:mail: MAP ", None),
         (FINISHED, "8 17 returnvalue {} completed 1 bull:mail: MAP ", None),
@@ -99,6 +102,7 @@ fn scripts_of_workers_say_what_becomes_of_a_job() {
         (RETRY, "bull:news: 17 LPUSH 7 token ", None),
         (CHILDREN, "token  17 7 bull:mail:", Some(Act::End(waits))),
         (CHILDREN, "token  17 8 bull:mail:", None),
+        ("7:lock active waiting-children 7", "token  17 7", Some(Act::End(waits))),
         (BACK, "7 token bull:mail:7", end(b"7", Outcome::Requeue)),
         (BACK, "7 token bull:mail:8", None),
     ] {
