@@ -128,7 +128,7 @@ def http_handler(script):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self):
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            body = self.body()
             if self.headers.get("content-encoding") == "gzip":
                 body = gzip.decompress(body)
             fault = script.take()
@@ -140,6 +140,17 @@ def http_handler(script):
             report("http", headers, status, request)
             time.sleep(fault.get("delay", 0))
             self.answer(status, fault)
+
+        def body(self):
+            # Node's exporter does not say how long its requests are.
+            if self.headers.get("transfer-encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("content-length", 0)))
+            chunks = []
+            while length := int(self.rfile.readline(), 16):
+                chunks.append(self.rfile.read(length))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(chunks)
 
         def answer(self, status, fault):
             body = good_answer(fault).SerializeToString()

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use spanbridge_tests::gateway::Exit;
 
+mod bullmq;
 mod bytes;
 mod celery;
 mod channels;

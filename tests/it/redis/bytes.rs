@@ -174,6 +174,7 @@ fn stripped(element: &Element) -> Element {
     Element::List(list)
 }
 
+/// The elements of one direction.
 pub(super) fn elements(mut bytes: &[u8]) -> Result<Vec<Element>> {
     let mut found = Vec::new();
     while !bytes.is_empty() {

@@ -120,9 +120,11 @@ impl<'a> BodyEdits<'a> {
         out.extend_from_slice(body.get(from..).unwrap_or_default());
     }
 
-    /// The changes as a codec has them that splices strings. `None`: a body is not that long.
-    pub(crate) fn patches(&self) -> Option<Vec<Patch<'a>>> {
+    /// The changes as a codec has them that splices strings, where the string is what the body has
+    /// behind its first `before` bytes. `None`: a body is not that long, or they lie before it.
+    pub(crate) fn patches(&self, before: u32) -> Option<Vec<Patch<'a>>> {
         let patch = |(at, removed, with): (u32, u32, &'a [u8])| {
+            let at = at.checked_sub(before)?;
             Some(Patch { at: Extent::new(at, at.checked_add(removed)?)?, with })
         };
         self.splices().map(patch).collect()

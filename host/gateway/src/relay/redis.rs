@@ -22,25 +22,30 @@
 //! | `settling`, `groups` | entries that are done with |
 //! | `lists`, `popped`, `unacked` | messages in lists |
 //! | `channels` | messages of Pub/Sub |
+//! | `scripts`, `created`, `jobs`, `job` | jobs of BullMQ |
 //! | `topology` | Cluster and Sentinel, which are refused |
 //! | `splice` | changing fields and messages |
 //!
-//! Streams are traced, and lists and channels whose route has an envelope. Nothing is read of a
-//! session behind a command that is not answered as commands are (`MONITOR`, `PSYNC`), behind a TLS
+//! Streams are traced, jobs, and lists and channels whose route has an envelope. Nothing is read of
+//! a session behind a command that is not answered as commands are (`MONITOR`, `PSYNC`), behind a TLS
 //! handshake, or behind bytes that are not the protocol: then both directions go on as they come.
 
 mod broker;
 mod channels;
 mod client;
+mod created;
 mod deliveries;
 mod entry;
 mod groups;
+mod job;
+mod jobs;
 mod limits;
 mod lists;
 mod popped;
 mod publishes;
 mod reading;
 mod replies;
+mod scripts;
 mod settling;
 mod shared;
 mod splice;

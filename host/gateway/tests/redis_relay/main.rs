@@ -1,5 +1,6 @@
 //! The Redis relay with the component in it, between two peers in memory.
 
+mod bullmq;
 mod bytes;
 mod channels;
 mod faults;

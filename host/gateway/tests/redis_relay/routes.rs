@@ -14,7 +14,11 @@ const LISTENER: &str =
 
 /// A bed whose sessions have the routes of a file.
 pub(crate) fn routed(text: &str) -> Bed {
-    let bed = Bed::new(7);
+    routed_on(Bed::new(7), text)
+}
+
+/// The same, of a bed that is there.
+pub(crate) fn routed_on(bed: Bed, text: &str) -> Bed {
     let services = bed.services.clone();
     let mut routes =
         Routes::new(bed.runtime.clone(), env::Settings::default(), services, Arc::default());

@@ -41,7 +41,13 @@ impl State {
         match self.replies.pop() {
             Some(Awaited::Queued(awaited)) => self.give_up(*awaited, call),
             Some(Awaited::Exec) => self.give_up_queued(call),
-            Some(awaited) => self.give_up(awaited, call),
+            Some(awaited) => {
+                if let Awaited::Job(job) = &awaited {
+                    // The next job is too long; the one before has ended all the same.
+                    self.job_ended(job, part.kind, b"", call);
+                }
+                self.give_up(awaited, call);
+            }
             None => {}
         }
     }
@@ -131,6 +137,10 @@ impl State {
             Awaited::Pop(popping) => {
                 self.awaited_bytes = self.awaited_bytes.saturating_sub(popping.bytes());
                 self.mark_popped(&popping, reply, found, call);
+            }
+            Awaited::Job(job) => {
+                self.awaited_bytes = self.awaited_bytes.saturating_sub(job.bytes());
+                self.job_answered(&job, reply, found, call);
             }
             Awaited::Read(reading) => {
                 self.awaited_bytes = self.awaited_bytes.saturating_sub(reading.bytes());
@@ -253,6 +263,9 @@ impl State {
                 self.awaited_bytes = self.awaited_bytes.saturating_sub(popping.bytes());
             }
             Awaited::Select { .. } => self.selected(None),
+            Awaited::Job(job) => {
+                self.awaited_bytes = self.awaited_bytes.saturating_sub(job.bytes());
+            }
             _ => {}
         }
     }
@@ -302,10 +315,13 @@ fn heard(publish: Awaiting, reply: &Token, bytes: &[u8], call: &mut Call<'_>) {
 /// The broker says what became of an entry.
 fn publish_answered(publish: Awaiting, reply: &Token, bytes: &[u8], call: &mut Call<'_>) {
     let text = reply.at.of(bytes);
+    let code = text.split(|&byte| byte == b' ').next().unwrap_or_default();
     let (outcome, detail) = match reply.kind {
-        kind if kind.is_error() => {
-            (Outcome::Refused, text.split(|&byte| byte == b' ').next().unwrap_or_default())
-        }
+        // Nothing was done. The client sends it again, with the text of the script.
+        kind if kind.is_error() && code == b"NOSCRIPT" => return,
+        kind if kind.is_error() => (Outcome::Refused, code),
+        // A script says so of a job.
+        Kind::Integer if text.starts_with(b"-") => (Outcome::Refused, text),
         // There is no such stream or list, and the client wants none made.
         Kind::Null => (Outcome::Returned, &b"NOMKSTREAM"[..]),
         Kind::Integer if text == b"0" => (Outcome::Returned, &b"no such list"[..]),

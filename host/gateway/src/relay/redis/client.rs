@@ -9,6 +9,7 @@ use super::lists::is_push;
 use super::popped::is_pop;
 use super::reading::Reading;
 use super::replies::Awaited;
+use super::scripts::is_script;
 use super::state::{Call, Found, State, Stop};
 
 impl State {
@@ -52,6 +53,7 @@ impl State {
                 self.hash_field(command, found.bytes, call);
             }
             Name::Cluster | Name::Sentinel => self.ask_topology(command, found.bytes),
+            name if is_script(name) => self.script(command, found, call),
             Name::Select => self.select(command, found.bytes),
             Name::Auth | Name::Hello => self.login(command, found.bytes, call),
             Name::Client => return self.client_command(command, found.bytes, call),
@@ -250,9 +252,13 @@ impl State {
     }
 }
 
-/// Answers whether a command is about a message that would have been traced.
+/// Answers whether a command is about a message that might have been traced.
 fn is_message(name: Name) -> bool {
-    matches!(name, Name::Xadd | Name::Xreadgroup | Name::Xread | Name::Xclaim | Name::Xautoclaim)
+    let is_of_stream = matches!(
+        name,
+        Name::Xadd | Name::Xreadgroup | Name::Xread | Name::Xclaim | Name::Xautoclaim
+    );
+    is_of_stream || is_script(name)
 }
 
 /// A name, if it can be one. Longer ones are cut where resources are kept.

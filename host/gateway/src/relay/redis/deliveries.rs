@@ -297,7 +297,7 @@ impl State {
 
 /// Counts and times a delivery.
 fn measure(marked: &MarkedEntry, verdict: &Verdict, now: u64, counters: &Counters) {
-    if matches!(marked.place, Place::Value(_)) {
+    if marked.place.is_body() {
         count_unusable(verdict, counters);
     }
     let Some(measures) = &marked.measures else { return };

@@ -39,10 +39,14 @@ impl EntryId {
 
     /// When the entry was added, in nanoseconds since the Unix epoch; 0: the id does not say.
     pub(super) fn published(self) -> u64 {
-        let is_time = self.ms >= TIME_MS_MIN;
-        let time = self.ms.checked_mul(NANOSECONDS_PER_MILLISECOND);
-        time.filter(|_| is_time).unwrap_or(0)
+        time(self.ms)
     }
+}
+
+/// A number of milliseconds as a time, in nanoseconds since the Unix epoch; 0: it is none.
+pub(super) fn time(ms: u64) -> u64 {
+    let time = ms.checked_mul(NANOSECONDS_PER_MILLISECOND);
+    time.filter(|_| ms >= TIME_MS_MIN).unwrap_or(0)
 }
 
 /// A group of a stream.

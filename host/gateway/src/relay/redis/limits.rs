@@ -32,8 +32,8 @@ pub(super) const STREAMS_MAX: usize = 4096;
 /// that gets every entry.
 pub(super) const GROUPS_MAX: usize = 16;
 
-/// Longest name of a group, a consumer or a stream that is looked at together with others, in
-/// bytes. Names are words; keys of Redis may have 512 MiB.
+/// Longest name of a group, a consumer or a stream that is looked at together with others, of a
+/// queue of jobs or a job's id, in bytes. Names are words; keys of Redis may have 512 MiB.
 pub(super) const NAME_BYTES_MAX: usize = 1024;
 
 /// Spans that a read ends before it is written and they are handed to the component: half of what

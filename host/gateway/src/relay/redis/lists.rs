@@ -32,9 +32,11 @@ pub(super) fn queue(list: &[u8]) -> &[u8] {
     at.and_then(|at| list.get(..at)).unwrap_or(list)
 }
 
-/// Answers whether a list carries no work: remote control of Celery workers, and its answers.
+/// Answers whether a list carries no work: remote control of Celery workers, and its answers; ids
+/// of jobs, which BullMQ 4 waits for before a script takes the job.
 fn is_control(queue: &[u8]) -> bool {
-    queue.ends_with(b".pidbox") || queue.starts_with(b"celeryev")
+    let is_of_ids = queue.starts_with(b"bull:") && queue.ends_with(b":wait");
+    queue.ends_with(b".pidbox") || queue.starts_with(b"celeryev") || is_of_ids
 }
 
 /// Answers whether a command puts messages into a list or sends one to a channel.
@@ -112,7 +114,12 @@ impl State {
     }
 
     /// Answers the number of the place where the reply is awaited. `None`: nothing will be said.
-    fn expect_pushed(&mut self, name: Name, messages: u32, call: &Call<'_>) -> Option<u64> {
+    pub(super) fn expect_pushed(
+        &mut self,
+        name: Name,
+        messages: u32,
+        call: &Call<'_>,
+    ) -> Option<u64> {
         let count = messages as usize;
         if self.reply_mode == ReplyMode::On {
             if self.has_room(count.saturating_mul(size_of::<Awaiting>())) {
@@ -186,8 +193,10 @@ mod tests {
     }
 
     #[test]
-    fn remote_control_is_no_work() {
+    fn remote_control_and_ids_of_jobs_are_no_work() {
         assert!(is_control(b"6f2b.reply.celery.pidbox") && is_control(b"celeryev.7d"));
         assert!(!is_control(b"celery") && !is_control(b"pidbox.tasks"));
+        assert!(is_control(b"bull:mail:wait"));
+        assert!(!is_control(b"bull:mail") && !is_control(b"shop:wait"));
     }
 }

@@ -113,7 +113,7 @@ impl State {
             });
         }
         for marked in published {
-            if matches!(marked.place, Place::Value(_)) {
+            if marked.place.is_body() {
                 count_unusable(&answer.verdict(marked.index), counters);
             }
             let measures = marked.measures.take();

@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 
+use super::jobs::JobCall;
 use super::limits::{AWAITED_MAX, PLACES_KEPT_MAX};
 use super::popped::Popping;
 use super::reading::Reading;
@@ -32,6 +33,8 @@ pub(super) enum Awaited {
     Read(Box<Reading>),
     /// Messages out of a list.
     Pop(Box<Popping>),
+    /// A job, or what became of one, or both.
+    Job(Box<JobCall>),
     /// Whether this database is selected.
     Select { database: u64 },
     /// Whether the client is this user now; and which version is spoken, if that was asked.

@@ -31,8 +31,17 @@ pub(super) enum Place {
     Fields(FieldList),
     /// A body that was handed in.
     Value(Extent),
+    /// The end of a body that was handed in, behind so many other bytes of it.
+    Behind { at: Extent, before: u32 },
     /// Nothing.
     Kept,
+}
+
+impl Place {
+    /// Answers whether a body was handed in.
+    pub(super) fn is_body(&self) -> bool {
+        matches!(self, Self::Value(_) | Self::Behind { .. })
+    }
 }
 
 /// A message of one read that goes to the broker.
@@ -110,11 +119,20 @@ pub(super) fn edit(
         Place::Fields(fields) => with_header_edits::<Resp, _>(edits, names, |edits| {
             splicer.fields(fields, edits).map(drop)
         }),
-        Place::Value(at) => {
-            let Some(edits) = BodyEdits::of(edits) else { return Ok(()) };
-            let patches = edits.patches().ok_or(Refusal::Patches)?;
-            splicer.string(*at, &patches).map(drop)
-        }
+        Place::Value(at) => body(splicer, *at, 0, edits),
+        Place::Behind { at, before } => body(splicer, *at, *before, edits),
         Place::Kept => Ok(()),
     }
+}
+
+/// Changes the part of a body behind so many other bytes of it.
+fn body(
+    splicer: &mut resp::Splicer<'_, '_>,
+    at: Extent,
+    before: u32,
+    edits: Edits<'_>,
+) -> Result<(), Refusal> {
+    let Some(edits) = BodyEdits::of(edits) else { return Ok(()) };
+    let patches = edits.patches(before).ok_or(Refusal::Patches)?;
+    splicer.string(at, &patches).map(drop)
 }

@@ -234,7 +234,8 @@ impl State {
 
     /// Answers whether a command is read once those before it have been written.
     fn has_to_wait(&self, frame: &CommandFrame, bytes: &[u8], call: &Call<'_>) -> bool {
-        matches!(frame, CommandFrame::Command(command) if self.waits(command, bytes, call))
+        let CommandFrame::Command(command) = frame else { return false };
+        self.waits(command, bytes, call) || self.script_waits(command, bytes, call)
     }
 
     /// Answers whether the next reply ends attempts that may have begun in this read, and whose
@@ -247,8 +248,9 @@ impl State {
 
     /// The same for a reply of this length.
     fn bodies_are_enough(&self, length: usize, tools: &Tools) -> bool {
+        let front = self.replies.front();
         let may_have_bodies =
-            matches!(self.replies.front(), Some(Awaited::Pop(_))) || self.is_listening();
+            matches!(front, Some(Awaited::Pop(_) | Awaited::Job(_))) || self.is_listening();
         let (length, messages) = (length.min(BODY_BYTES_MAX), tools.deliver.len());
         may_have_bodies && self.bodies.wish(length, messages, &tools.counters) == Wish::Waits
     }
