@@ -62,7 +62,7 @@ fn an_unknown_key_is_an_error_that_names_the_nearest_and_the_line() {
         (
             &format!("{LISTENER}colour = 1"),
             "line 4, column 1: unknown key `colour` in [[listener]] 1; \
-             known: name, listen, brokers, proxy_protocol, proxy_protocol_from, \
+             known: name, listen, brokers, cluster, proxy_protocol, proxy_protocol_from, \
              send_proxy_protocol, limits, tls, broker_tls, route",
         ),
         // What only a route of the file can say.
