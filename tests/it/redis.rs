@@ -9,6 +9,7 @@ mod channels;
 mod faults;
 mod sidekiq;
 mod streams;
+mod topology;
 
 /// Counters that nothing moves while all goes well.
 const ODD: [&str; 8] = [

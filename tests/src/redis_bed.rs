@@ -28,8 +28,16 @@ impl RedisBed {
     /// # Errors
     /// When something does not come up.
     pub fn start(lines: &str) -> Result<Option<Self>> {
-        let Some(receiver) = Receiver::shared()? else { return Ok(None) };
         let Some(server) = RedisServer::start()? else { return Ok(None) };
+        Self::in_front_of(server, lines)
+    }
+
+    /// The same in front of a server that is there already.
+    ///
+    /// # Errors
+    /// When something does not come up.
+    pub fn in_front_of(server: RedisServer, lines: &str) -> Result<Option<Self>> {
+        let Some(receiver) = Receiver::shared()? else { return Ok(None) };
         let (folder, tap) = (TempDir::new()?, receiver.tap());
         let settings = Settings::listener(folder.path(), &server.url(), lines)?;
         let gateway = settings.variables(tap.grpc()).start()?;

@@ -22,6 +22,8 @@ pub struct RedisServer {
     program: PathBuf,
     port: u16,
     folder: TempDir,
+    /// Words of its command line beside those of every server.
+    more: Vec<String>,
     process: Option<Process>,
 }
 
@@ -31,9 +33,32 @@ impl RedisServer {
     /// # Errors
     /// When it does not come up, or is missing where it must not be.
     pub fn start() -> Result<Option<Self>> {
+        Self::start_with(Vec::new())
+    }
+
+    /// Starts the only node of a cluster, which has no slots yet; likewise.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn start_node() -> Result<Option<Self>> {
+        // Its other port would be ten thousand above, where there may be none.
+        let bus = port::free()?.to_string();
+        let words = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+        Self::start_with(words.map(str::to_owned).to_vec())
+    }
+
+    /// Starts a Sentinel, which watches nobody; likewise.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn start_sentinel() -> Result<Option<Self>> {
+        Self::start_with(vec!["--sentinel".to_owned()])
+    }
+
+    fn start_with(more: Vec<String>) -> Result<Option<Self>> {
         let Some(program) = tool::redis_server()? else { return Ok(None) };
-        let mut server =
-            Self { program, port: port::free()?, folder: TempDir::new()?, process: None };
+        let (port, folder) = (port::free()?, TempDir::new()?);
+        let mut server = Self { program, port, folder, more, process: None };
         server.restart()?;
         Ok(Some(server))
     }
@@ -66,9 +91,19 @@ impl RedisServer {
     pub fn restart(&mut self) -> Result<()> {
         self.kill()?;
         let mut command = Command::new(&self.program);
+        let is_sentinel = self.more.iter().any(|word| word == "--sentinel");
+        if is_sentinel {
+            // It writes what it learns into its configuration.
+            let file = self.folder.path().join("sentinel.conf");
+            std::fs::write(&file, "")?;
+            command.arg(file);
+        }
         command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string()]);
+        command.args(&self.more);
         // Every command is in the log before it is answered.
-        command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
+        if !is_sentinel {
+            command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
+        }
         command.arg("--dir").arg(self.folder.path());
         let mut process = Process::spawn("redis-server", &mut command)?;
         let address = self.address();

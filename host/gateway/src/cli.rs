@@ -12,8 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use spanbridge::PropagatorKind;
 
 use crate::address::Address;
-use crate::config::{Config, ConfigError, ListenerConfig, RouteOptions};
-use crate::net::options::NetOptions;
+use crate::config::{Config, ConfigError, ListenerConfig};
 
 mod nats_events;
 
@@ -303,14 +302,7 @@ impl GatewayArgs {
             None => Config::default(),
         };
         if let Some(listen) = &self.listen {
-            let (listen, brokers) = (listen.clone(), self.broker.clone());
-            config.listeners.push(ListenerConfig {
-                name: None,
-                listen,
-                brokers,
-                route: RouteOptions::default(),
-                net: NetOptions::default(),
-            });
+            config.listeners.push(ListenerConfig::new(listen.clone(), self.broker.clone()));
         }
         if let Some(component) = &self.component {
             config.component = Some(component.clone());

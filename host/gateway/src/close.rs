@@ -29,6 +29,8 @@ pub enum Cause {
         /// Why.
         error: io::Error,
     },
+    /// The broker is one that sends clients elsewhere: this.
+    Refused(&'static str),
     /// The gateway is going down, and the session was between two frames.
     Drained,
     /// The gateway is going down, and the session was still inside a frame.
@@ -48,7 +50,8 @@ impl Close {
     /// Answers whether an operator should look at it.
     pub fn is_trouble(&self) -> bool {
         match &self.cause {
-            Cause::Ended | Cause::Drained => false,
+            // Its relay has said so, not for each of many sessions.
+            Cause::Ended | Cause::Drained | Cause::Refused(_) => false,
             Cause::NoBroker(_) | Cause::DrainTimeout => true,
             // Clients come and go without a word; a broker should not.
             Cause::Io(_) | Cause::Opening { .. } => self.by != By::Client,
@@ -68,6 +71,7 @@ impl fmt::Display for Close {
             Cause::Io(error) => write!(f, "{by} connection failed: {error}"),
             Cause::NoBroker(error) => write!(f, "no broker can be reached: {error}"),
             Cause::Opening { step, error } => write!(f, "{step} failed by {by}: {error}"),
+            Cause::Refused(found) => write!(f, "refused: the broker is a {found}"),
             Cause::Drained => f.write_str("drained"),
             Cause::DrainTimeout => f.write_str("cut off inside a frame: the drain timed out"),
         }

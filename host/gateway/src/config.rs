@@ -29,6 +29,7 @@ mod section;
 mod value;
 
 pub use envelope::EnvelopeChoice;
+pub use file::Cluster;
 pub use reference::reference;
 pub use route_match::Databases;
 pub use route_options::{
@@ -80,9 +81,23 @@ pub struct ListenerConfig {
     pub route: RouteOptions,
     /// What its connections have in common.
     pub net: NetOptions,
+    /// What becomes of sessions whose broker sends clients to other servers.
+    pub cluster: Cluster,
 }
 
 impl ListenerConfig {
+    /// One that says nothing else.
+    pub fn new(listen: Address, brokers: Vec<Address>) -> Self {
+        Self {
+            name: None,
+            listen,
+            brokers,
+            route: RouteOptions::default(),
+            net: NetOptions::default(),
+            cluster: Cluster::default(),
+        }
+    }
+
     /// What routes call it.
     pub fn name(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.listen.to_string())

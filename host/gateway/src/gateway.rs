@@ -255,7 +255,8 @@ impl ListenerParts {
         let net = net(config)?;
         let (socket, address, local) = listen(config, allow_remote)?;
         let (protocol, services) = (address.protocol, Arc::clone(&self.services));
-        let protocol = Sessions::new(protocol, routes, services, net.tls_said());
+        let said = net.tls_said();
+        let protocol = Sessions::new(protocol, routes, services, said, config.cluster);
         let listener = Listener {
             name: config.name(),
             address,

@@ -147,6 +147,11 @@ pub trait Relay: std::fmt::Debug {
     /// drain may stop here.
     fn is_at_boundary(&self, from: Side) -> bool;
 
+    /// Why the session ends once what was written is gone. Nothing is read of it any more.
+    fn refusal(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Answers whether the peers have said goodbye. How their connections end then is no trouble.
     fn has_parted(&self) -> bool;
 

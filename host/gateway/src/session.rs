@@ -117,6 +117,9 @@ impl Session {
                 return Poll::Ready(self.failed(by, error));
             }
         }
+        if self.relay.refusal().is_some() {
+            return self.poll_part(cx);
+        }
         if self.to_broker.shut && self.to_client.shut {
             let by = match self.first_end {
                 Some(Side::Broker) => By::Broker,
@@ -145,11 +148,13 @@ impl Session {
 
     /// Tells both peers that it is over.
     fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Close> {
-        let drained = Close { by: By::Here, cause: Cause::Drained };
+        let refusal = self.relay.refusal();
+        let cause = refusal.map_or(Cause::Drained, Cause::Refused);
+        let drained = Close { by: By::Here, cause };
         if !self.parting {
             self.relay.farewell(Side::Client, &mut self.to_client.waiting);
             self.relay.farewell(Side::Broker, &mut self.to_broker.waiting);
-            if self.to_client.is_empty() && self.to_broker.is_empty() {
+            if refusal.is_none() && self.to_client.is_empty() && self.to_broker.is_empty() {
                 return Poll::Ready(drained);
             }
             self.parting = true;

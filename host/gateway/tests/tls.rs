@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use spanbridge::env;
 use spanbridge::metrics::Counters;
-use spanbridge_gateway::config::{Config, ListenerConfig, RouteOptions};
+use spanbridge_gateway::config::{Cluster, Config, ListenerConfig, RouteOptions};
 use spanbridge_gateway::gateway::{Gateway, Output};
 use spanbridge_gateway::net::options::{NetOptions, TlsOptions};
 
@@ -88,6 +88,7 @@ fn gateway(folder: &Path, says: &[u8]) -> Gateway {
         brokers: vec![broker.parse().unwrap()],
         route: RouteOptions::default(),
         net: NetOptions { tls: Some(tls), ..NetOptions::default() },
+        cluster: Cluster::default(),
     };
     let config = Config { listeners: vec![listener], ..Config::default() };
     let env = env::Settings::default();

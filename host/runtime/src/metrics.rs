@@ -156,6 +156,10 @@ counters! {
     }, "Sessions that were relayed unread from some byte on, by why: the peers speak TLS with each \
         other, another version or another protocol, a command of Redis whose answers are no \
         replies, or more awaited replies than can be told apart.";
+    sessions_refused: SessionsRefused {
+        reason = cluster, sentinel
+    }, "Sessions that ended because their broker sends clients to other servers, past the gateway, \
+        by what it is.";
     messages_seen: MessagesSeen {
         direction = published, delivered
     }, "Messages between producers and consumers that were seen, control traffic left out.";

@@ -11,7 +11,7 @@ use super::net_options;
 use super::route_match::RouteMatch;
 use super::route_options::RouteOptions;
 use super::section::{Problem, Section, Table, section};
-use super::value::{Count, Seconds};
+use super::value::{Count, Seconds, words};
 use super::{Config, ListenerConfig, RouteConfig};
 use crate::address::{Address, Protocol};
 use crate::admin::AdminConfig;
@@ -65,6 +65,17 @@ section! {
     }
 }
 
+words! {
+    /// What becomes of sessions whose broker sends clients to other servers.
+    pub enum Cluster {
+        /// They end, and the client is told why.
+        #[default]
+        Refuse = "refuse",
+        /// They go on: each of those servers has a listener that it announces.
+        Announced = "announced",
+    }
+}
+
 section! {
     /// The keys of a listener.
     pub(super) struct ListenerKeys {
@@ -74,6 +85,10 @@ section! {
         [listen]: Address = "";
         /// The brokers, tried in turn for each client. Required.
         [brokers]: Vec<Address> = "";
+        /// What becomes of a session whose broker turns out to be a Redis Cluster or a Sentinel,
+        /// which send clients to other servers. It ends with an error that says so (`refuse`), or
+        /// goes on (`announced`): then each of those servers has a listener that it announces.
+        [cluster]: Cluster = "\"refuse\"";
     }
 }
 
@@ -142,9 +157,16 @@ fn read_listener(at: Range<usize>, mut table: Table<'_, '_>) -> Result<ListenerC
         |key| Problem::new(at.clone(), table.about(&format!("{key}: expected, not found")));
     let listen = keys.listen.ok_or_else(|| missing("listen"));
     let brokers = keys.brokers.ok_or_else(|| missing("brokers"));
+    if let (Ok(listen), Some(found)) = (&listen, table.find("cluster"))
+        && listen.protocol != Protocol::Redis
+    {
+        let what = table.about("cluster: expected a listener of Redis, found another protocol");
+        return Err(Problem::new(found.span(), what));
+    }
     // What is not known may be what is missing, misspelled.
     table.finish()?;
-    Ok(ListenerConfig { name: keys.name, listen: listen?, brokers: brokers?, route, net })
+    let (name, cluster) = (keys.name, keys.cluster.unwrap_or_default());
+    Ok(ListenerConfig { name, listen: listen?, brokers: brokers?, route, net, cluster })
 }
 
 fn read_route(

@@ -62,7 +62,7 @@ fn an_unknown_key_is_an_error_that_names_the_nearest_and_the_line() {
         (
             &format!("{LISTENER}colour = 1"),
             "line 4, column 1: unknown key `colour` in [[listener]] 1; \
-             known: name, listen, brokers, proxy_protocol, proxy_protocol_from, \
+             known: name, listen, brokers, cluster, proxy_protocol, proxy_protocol_from, \
              send_proxy_protocol, limits, tls, broker_tls, route",
         ),
         // What only a route of the file can say.
@@ -327,5 +327,24 @@ fn a_database_can_be_asked_for_where_a_listener_has_them() {
     ] {
         let error = parse(text).unwrap_err();
         assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn what_becomes_of_clusters_is_asked_on_listeners_of_redis_alone() {
+    let parse = |scheme: &str, line: &str| {
+        let text = format!(
+            "[[listener]]\nlisten = \"{scheme}://h\"\nbrokers = [\"{scheme}://b\"]\n{line}\n"
+        );
+        Config::parse(&text).map(|config| config.listeners[0].cluster)
+    };
+    assert_eq!(parse("redis", "").unwrap(), Cluster::Refuse);
+    assert_eq!(parse("redis", "cluster = \"announced\"").unwrap(), Cluster::Announced);
+    for (scheme, line, expected) in [
+        ("nats", "cluster = \"refuse\"", "cluster: expected a listener of Redis, found another"),
+        ("redis", "cluster = \"yes\"", "expected `refuse`, `announced`"),
+    ] {
+        let error = parse(scheme, line).unwrap_err();
+        assert!(error.contains(expected), "{error}");
     }
 }

@@ -19,7 +19,7 @@ use super::programs::{self, BILLING, ORDER, ORDERS, SHOP};
 use super::recorder::{Recorder, Running, random_id};
 use super::{Export, in_memory};
 use crate::address::Address;
-use crate::config::{Config, ListenerConfig, RouteOptions};
+use crate::config::{Cluster, Config, ListenerConfig, RouteOptions};
 use crate::failure::Failure;
 use crate::gateway::Gateway;
 use crate::net::options::NetOptions;
@@ -101,7 +101,8 @@ fn start_gateway(
     let listen = Address { host: "127.0.0.1".to_owned(), port: 0, ..broker.clone() };
     let brokers = vec![broker.clone()];
     let net = NetOptions::default();
-    let listener = ListenerConfig { name: None, listen, brokers, route, net };
+    let cluster = Cluster::default();
+    let listener = ListenerConfig { name: None, listen, brokers, route, net, cluster };
     let config = Config { listeners: vec![listener], ..Config::default() };
     Gateway::start(&config, env, export.output())
         .map_err(|error| Failure::new("the gateway cannot start").because(error))

@@ -9,6 +9,7 @@ use super::nats::{NatsRelay, NatsShared};
 use super::redis::{RedisRelay, RedisShared};
 use super::{Relay, Shared};
 use crate::address::Protocol;
+use crate::config::Cluster;
 use crate::routing::RouteTable;
 use crate::service::Services;
 
@@ -21,12 +22,14 @@ pub(crate) enum Sessions {
 }
 
 impl Sessions {
-    /// Prepares the routes of a listener. `tls_said` is what an `INFO` of NATS has to say.
+    /// Prepares the routes of a listener. `tls_said` is what an `INFO` of NATS has to say,
+    /// `cluster` what becomes of sessions with a cluster of Redis.
     pub(crate) fn new(
         protocol: Protocol,
         routes: Arc<RouteTable>,
         services: Arc<Services>,
         tls_said: Option<TlsSaid>,
+        cluster: Cluster,
     ) -> Self {
         match protocol {
             Protocol::Nats => {
@@ -34,7 +37,10 @@ impl Sessions {
                 Self::Nats(Arc::new(shared))
             }
             Protocol::Amqp => Self::Amqp(Arc::new(AmqpShared::with_routes(routes, services))),
-            Protocol::Redis => Self::Redis(Arc::new(RedisShared::with_routes(routes, services))),
+            Protocol::Redis => {
+                let shared = RedisShared::with_routes(routes, services).with_cluster(cluster);
+                Self::Redis(Arc::new(shared))
+            }
         }
     }
 

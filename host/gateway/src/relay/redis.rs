@@ -22,6 +22,7 @@
 //! | `settling`, `groups` | entries that are done with |
 //! | `lists`, `popped`, `unacked` | messages in lists |
 //! | `channels` | messages of Pub/Sub |
+//! | `topology` | Cluster and Sentinel, which are refused |
 //! | `splice` | changing fields and messages |
 //!
 //! Streams are traced, and lists and channels whose route has an envelope. Nothing is read of a
@@ -45,6 +46,7 @@ mod shared;
 mod splice;
 mod state;
 mod subscriber;
+mod topology;
 mod unacked;
 
 use std::sync::Arc;
@@ -56,6 +58,7 @@ use super::held::{Held, Relayed};
 use super::splicer::Splicer;
 use super::{Fed, Relay, Side, Tools};
 use state::{Call, State, Stop};
+use topology::Topology;
 
 pub use shared::RedisShared;
 
@@ -119,7 +122,28 @@ impl RedisRelay {
         if let Some(stop) = walk.stop {
             self.go_raw(from, stop, call);
         }
-        splicer.relayed(walk, always_write)
+        let relayed = splicer.relayed(walk, always_write);
+        if let Some(topology) = self.state.refused {
+            self.refuse(topology, call, out);
+            return Relayed { fed: Fed::Rewritten, ..relayed };
+        }
+        relayed
+    }
+
+    /// The client gets the reason in place of what it was to get.
+    #[cold]
+    fn refuse(&mut self, topology: Topology, call: &mut Call<'_>, out: &mut Vec<u8>) {
+        let sessions = &call.tools.counters.sessions_refused;
+        match topology {
+            Topology::Cluster => sessions.cluster.add(1),
+            Topology::Sentinel => sessions.sentinel.add(1),
+        }
+        if self.shared.listener.may_log(call.now) {
+            let found = topology.name();
+            warn!(found, "session is refused: its broker sends clients past the gateway");
+        }
+        out.extend_from_slice(topology.reply().as_bytes());
+        self.state.end_all(call);
     }
 
     #[cold]
@@ -157,6 +181,9 @@ impl Relay for RedisRelay {
         tools: &mut Tools,
         out: &mut Vec<u8>,
     ) -> Fed {
+        if self.state.refused.is_some() {
+            return Fed::Rewritten;
+        }
         let mut held = std::mem::take(self.held(from));
         let fed = if self.raw {
             held.pass(bytes, out)
@@ -175,7 +202,9 @@ impl Relay for RedisRelay {
 
     fn end(&mut self, from: Side, _: u64, _: &mut Tools, out: &mut Vec<u8>) {
         // What was held is the beginning of something that never comes.
-        self.held(from).release(out);
+        if self.state.refused.is_none() {
+            self.held(from).release(out);
+        }
     }
 
     fn close(&mut self, now: u64, tools: &mut Tools) {
@@ -199,6 +228,10 @@ impl Relay for RedisRelay {
                         && self.state.is_answered()
                 }
             }
+    }
+
+    fn refusal(&self) -> Option<&'static str> {
+        self.state.refused.map(Topology::name)
     }
 
     fn has_parted(&self) -> bool {

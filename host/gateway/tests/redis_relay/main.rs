@@ -11,6 +11,7 @@ mod routes;
 mod settling;
 mod sidekiq;
 mod streams;
+mod topology;
 
 #[path = "../rig/bed.rs"]
 mod bed;

@@ -5,6 +5,7 @@ use spanbridge_wire::resp::{Kind, Published, Reply, ReplyFrame, ReplyPart, Token
 
 use super::replies::Awaited;
 use super::state::{Call, Found, State};
+use super::topology::{Topology, is_redirection};
 use crate::relay::awaiting::{Answered, Awaiting};
 
 impl State {
@@ -14,6 +15,10 @@ impl State {
         found: Found<'_>,
         call: &mut Call<'_>,
     ) {
+        let is_first = !matches!(frame, ReplyFrame::Part(part) if !part.first);
+        if is_first && is_redirection(found.bytes) {
+            self.refuse(Topology::Cluster, call);
+        }
         match frame {
             ReplyFrame::Whole(reply) => self.whole(reply, found, call),
             ReplyFrame::Part(part) if part.last => self.passed(part, call),
@@ -137,7 +142,11 @@ impl State {
                 self.mark_entries(&reading, reply, found, call);
             }
             Awaited::Select { former } if is_error(reply) => self.database = former,
-            Awaited::Login { user } => self.logged_in(user, reply, call),
+            Awaited::Login { user } => {
+                self.note_hello(reply, call);
+                self.logged_in(user, reply, call);
+            }
+            Awaited::Topology(topology) => self.note_topology(topology, reply, call),
             _ => {}
         }
     }

@@ -51,6 +51,7 @@ impl State {
                 self.expect(Awaited::Plain(1));
                 self.hash_field(command, found.bytes, call);
             }
+            Name::Cluster | Name::Sentinel => self.ask_topology(command, found.bytes),
             Name::Select => self.select(command, found.bytes),
             Name::Auth | Name::Hello => self.login(command, found.bytes, call),
             Name::Client => return self.client_command(command, found.bytes, call),

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use super::limits::{AWAITED_MAX, PLACES_KEPT_MAX};
 use super::popped::Popping;
 use super::reading::Reading;
+use super::topology::Topology;
 use crate::relay::awaiting::Awaiting;
 
 /// What a reply, or a run of them, will be about.
@@ -35,6 +36,8 @@ pub(super) enum Awaited {
     Select { former: u64 },
     /// Whether the client is this user now; and which version is spoken, if that was asked.
     Login { user: Option<Box<str>> },
+    /// The addresses of other servers, where it is no error.
+    Topology(Topology),
     /// Everything begins anew.
     Reset,
     /// An answer for each channel. `None`: for each there is.

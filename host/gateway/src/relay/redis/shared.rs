@@ -7,7 +7,7 @@ use spanbridge::{Route, Runtime};
 use spanbridge_wire::limits::RespLimits;
 
 use super::groups::Groups;
-use crate::config::HeaderCase;
+use crate::config::{Cluster, HeaderCase};
 use crate::relay::shared::{Shared, one_route};
 use crate::routing::RouteTable;
 use crate::service::Services;
@@ -24,6 +24,8 @@ pub struct RedisShared {
     /// In the process. Two brokers may have streams of the same name.
     pub(super) number: u64,
     pub(super) groups: Groups,
+    /// What becomes of sessions whose broker sends clients elsewhere.
+    pub(super) cluster: Cluster,
 }
 
 impl RedisShared {
@@ -44,6 +46,12 @@ impl RedisShared {
             limits: RespLimits::default(),
             number: LISTENER.fetch_add(1, Ordering::Relaxed),
             groups: Groups::default(),
+            cluster: Cluster::default(),
         }
+    }
+
+    /// The same, where brokers that send clients to other servers are treated like this.
+    pub fn with_cluster(self, cluster: Cluster) -> Self {
+        Self { cluster, ..self }
     }
 }

@@ -17,6 +17,7 @@ use super::settling::Ending;
 use super::shared::RedisShared;
 use super::splice::{MarkedEntry, MarkedPublish};
 use super::subscriber::Subscriber;
+use super::topology::Topology;
 use crate::open_spans::Unsettled;
 use crate::relay::Tools;
 use crate::relay::bodies::{BODY_BYTES_MAX, Bodies, Wish};
@@ -92,6 +93,8 @@ pub(super) struct State {
     pub(super) transaction: Option<u64>,
     /// Version 3 is spoken.
     pub(super) is_resp3: bool,
+    /// The broker sends clients to other servers, and the session ends for it.
+    pub(super) refused: Option<Topology>,
     /// The client has said goodbye.
     pub(super) is_over: bool,
     pub(super) subscriber: Subscriber,
@@ -130,6 +133,7 @@ impl State {
             reply_mode: ReplyMode::On,
             transaction: None,
             is_resp3: false,
+            refused: None,
             is_over: false,
             subscriber: Subscriber::default(),
             replies: Replies::default(),
@@ -219,6 +223,9 @@ impl State {
             }
             let found = Found { bytes: rest.get(..len).unwrap_or_default(), at };
             self.reply_frame(&frame, found, call);
+            if self.refused.is_some() {
+                return Walk::until(at);
+            }
             at += len;
         }
     }
