@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use tempfile::TempDir;
 
 use crate::process::Process;
+use crate::redis_client::RedisClient;
 use crate::wait::{BOUND, eventually};
 use crate::{port, tool};
 
@@ -22,6 +23,8 @@ pub struct RedisServer {
     program: PathBuf,
     port: u16,
     folder: TempDir,
+    arguments: Vec<String>,
+    variables: Vec<(String, String)>,
     process: Option<Process>,
 }
 
@@ -31,11 +34,37 @@ impl RedisServer {
     /// # Errors
     /// When it does not come up, or is missing where it must not be.
     pub fn start() -> Result<Option<Self>> {
+        Self::start_with(&[], &[])
+    }
+
+    /// Starts a server with more arguments, and variables in its environment.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with(arguments: &[&str], variables: &[(String, String)]) -> Result<Option<Self>> {
         let Some(program) = tool::redis_server()? else { return Ok(None) };
-        let mut server =
-            Self { program, port: port::free()?, folder: TempDir::new()?, process: None };
+        let (port, folder) = (port::free()?, TempDir::new()?);
+        let arguments = arguments.iter().map(|&word| word.to_owned()).collect();
+        let variables = variables.to_vec();
+        let mut server = Self { program, port, folder, arguments, variables, process: None };
         server.restart()?;
         Ok(Some(server))
+    }
+
+    /// A connection to it.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub fn client(&self) -> Result<RedisClient> {
+        RedisClient::connect(self.address())
+    }
+
+    /// Its process, while it runs.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn process(&mut self) -> Result<&mut Process> {
+        self.process.as_mut().context("redis-server does not run")
     }
 
     /// Where it listens.
@@ -70,6 +99,7 @@ impl RedisServer {
         // Every command is in the log before it is answered.
         command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
         command.arg("--dir").arg(self.folder.path());
+        command.args(&self.arguments).envs(self.variables.iter().cloned());
         let mut process = Process::spawn("redis-server", &mut command)?;
         let address = self.address();
         eventually("redis-server to answer", BOUND, || {

@@ -125,9 +125,11 @@ pub(crate) const RANDOM_BYTES_MAX: u64 = 1024;
 pub(crate) const ROUTES_OPENED_PER_CALL_MAX: usize = 32;
 
 /// Size of a component file. Ours has 0.1 MB; compiling takes time and memory by the byte.
+#[cfg(feature = "compiler")]
 pub(crate) const COMPONENT_BYTES_MAX: u64 = 16 << 20;
 
 /// Size of a file in the code cache. Native code is about three times a component's size.
+#[cfg(feature = "compiler")]
 pub(crate) const CACHED_CODE_BYTES_MAX: u64 = 64 << 20;
 
 /// Failures within [`FAILURE_WINDOW`] after which a thread stops calling the component.

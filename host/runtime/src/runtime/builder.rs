@@ -110,8 +110,8 @@ impl Builder {
         let loaded = self.load(&engine)?;
         let factory = Factory::new(engine.clone(), loaded, &self.limits, self.seed)?;
         #[cfg(feature = "compiler")]
-        let code_cache = self.code_cache;
-        let Self { limits, sink, counters, seed, .. } = self;
+        let (code_cache, seed) = (self.code_cache, self.seed);
+        let Self { limits, sink, counters, .. } = self;
         probe(&factory)?;
         let routes = Arc::new(Routes::default());
         let pool = Pool::start(
@@ -146,7 +146,6 @@ impl Builder {
     }
 
     #[cfg(not(feature = "compiler"))]
-    #[expect(clippy::unused_self, reason = "there is nothing to choose from")]
     fn load(&self, engine: &Engine) -> Result<Loaded, Error> {
         precompiled::load(engine)
     }
