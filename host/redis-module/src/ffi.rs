@@ -204,7 +204,7 @@ impl<'f> Filter<'f> {
     }
 
     /// Changes the argument at `at`. What [`Self::get`] answered before may be gone then: for
-    /// [`Changes`](crate::changes::Changes), which read nothing any more.
+    /// `Changes`, which read nothing any more.
     pub(crate) fn change(&self, at: usize, change: Change, bytes: &[u8]) {
         let Ok(at) = c_int::try_from(at) else { return };
         let Self { raw, api, .. } = *self;

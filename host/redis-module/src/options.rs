@@ -162,7 +162,7 @@ mod tests {
             ("lists celery", "lists: expected `envelope`"),
             ("lists celery envelope", "envelope: expected a value"),
             ("service-name shop", "at least one of `streams`"),
-            (&"streams a ".repeat(65).trim_end().to_owned(), "at most 64 patterns"),
+            ("streams a ".repeat(65).trim_end(), "at most 64 patterns"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");

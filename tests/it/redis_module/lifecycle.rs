@@ -1,8 +1,8 @@
 //! Loading, switching off, looking at it, and the end.
 
 use anyhow::Result;
-use spanbridge_tests::process::{Process, Stream};
-use spanbridge_tests::{BOUND, Reply, tool};
+use spanbridge_tests::process::Process;
+use spanbridge_tests::{BOUND, Reply, port, tool};
 
 use super::{field, start};
 
@@ -21,7 +21,8 @@ fn a_word_that_is_not_known_keeps_the_server_from_starting() -> Result<()> {
         (&["streams", "a", "sampler", "sometimes"], "OTEL_TRACES_SAMPLER is `sometimes`"),
     ] {
         let mut command = std::process::Command::new(&server);
-        command.args(["--port", "0", "--save", "", "--loadmodule"]).arg(&module).args(words);
+        command.args(["--port", &port::free()?.to_string(), "--save", "", "--loadmodule"]);
+        command.arg(&module).args(words);
         let mut process = Process::spawn("redis-server", &mut command)?;
         assert!(!process.wait(BOUND)?.success(), "{words:?}");
         process.wait_for_line(expected, BOUND, |_, line| {
@@ -44,8 +45,9 @@ fn it_is_switched_off_and_on_and_never_unloaded() -> Result<()> {
         assert_eq!(last, is_traced, "{enabled}");
     }
     assert!(matches!(client.say("MODULE UNLOAD spanbridge")?, Reply::Error(_)));
-    let said = module.server.process()?.lines(Stream::Out);
-    assert!(said.iter().any(|line| line.contains("spanbridge cannot be unloaded")), "{said:?}");
+    module.server.process()?.wait_for_line("why not", BOUND, |_, line| {
+        line.contains("spanbridge cannot be unloaded").then_some(())
+    })?;
     client.say("XADD orders * a 1")?;
     assert_eq!(module.number("messages_seen_published")?, 2);
     assert_eq!(module.finish()?.len(), 2);
