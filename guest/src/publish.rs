@@ -6,6 +6,7 @@
 //! | somebody else's | CLIENT, child of it and linked to it | none |
 //! | somebody else's, route untrusted | PRODUCER, root, linked to it | ours replaces it |
 //! | a copy of ours | PRODUCER, related to it by the route's policy | ours replaces it |
+//! | ours, of a host in front | as somebody else's | none |
 
 use alloc::vec::Vec;
 
@@ -107,12 +108,17 @@ impl Publish<'_> {
         };
         if route.restart {
             (lineage::root(route, random, true, members), Kind::Producer)
-        } else if self.found.own_time_ms.is_some() {
+        } else if self.is_copy() {
             let lineage = lineage::relate(route, self.copied_relation(), remote, random, members);
             (lineage, Kind::Producer)
         } else {
             (lineage::child(route, remote, true, members), Kind::Client)
         }
+    }
+
+    /// Our own context, which no host in front of this one can have written into this message.
+    fn is_copy(&self) -> bool {
+        self.found.own_time_ms.is_some() && !self.bits.contains(MessageBits::RELAYED)
     }
 
     /// A copy is related like a delivery; a copy is a second attempt, which `auto` links.
@@ -143,7 +149,7 @@ impl Publish<'_> {
 
     fn verdict_bits(&self, lineage: &Lineage) -> VerdictBits {
         let found = self.found;
-        let copied = found.own_time_ms.is_some() && !self.route.restart;
+        let copied = self.is_copy() && !self.route.restart;
         let mut bits = found_bits(found, self.body, self.route, self.parts.body);
         bits.set(VerdictBits::SAMPLED, lineage.flags().is_sampled());
         bits.set(VerdictBits::COPIED, copied);

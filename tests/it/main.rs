@@ -20,6 +20,7 @@ mod nats;
 mod net;
 mod readme;
 mod redis;
+mod redis_module;
 mod soak;
 mod tidy;
 mod traffic;

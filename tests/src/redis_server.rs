@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use tempfile::TempDir;
 
 use crate::process::Process;
+use crate::redis_client::RedisClient;
 use crate::wait::{BOUND, eventually};
 use crate::{port, tool};
 
@@ -24,6 +25,8 @@ pub struct RedisServer {
     folder: TempDir,
     /// Words of its command line beside those of every server.
     more: Vec<String>,
+    /// Variables of its environment, beside those of this process.
+    variables: Vec<(String, String)>,
     process: Option<Process>,
 }
 
@@ -33,7 +36,7 @@ impl RedisServer {
     /// # Errors
     /// When it does not come up, or is missing where it must not be.
     pub fn start() -> Result<Option<Self>> {
-        Self::start_with(&[])
+        Self::start_with(&[], &[])
     }
 
     /// Starts the only node of a cluster, which has no slots yet; likewise.
@@ -43,7 +46,7 @@ impl RedisServer {
     pub fn start_node() -> Result<Option<Self>> {
         // Its other port would be ten thousand above, where there may be none.
         let bus = port::free()?.to_string();
-        Self::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus])
+        Self::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus], &[])
     }
 
     /// Starts a Sentinel, which watches nobody; likewise.
@@ -51,20 +54,37 @@ impl RedisServer {
     /// # Errors
     /// Likewise.
     pub fn start_sentinel() -> Result<Option<Self>> {
-        Self::start_with(&["--sentinel"])
+        Self::start_with(&["--sentinel"], &[])
     }
 
-    /// Starts a server with further arguments.
+    /// Starts a server with further arguments, and variables in its environment.
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub fn start_with(more: &[&str]) -> Result<Option<Self>> {
+    pub fn start_with(more: &[&str], variables: &[(String, String)]) -> Result<Option<Self>> {
         let Some(program) = tool::redis_server()? else { return Ok(None) };
         let more = more.iter().map(|&argument| argument.to_owned()).collect();
         let (port, folder) = (port::free()?, TempDir::new()?);
-        let mut server = Self { program, port, folder, more, process: None };
+        let variables = variables.to_vec();
+        let mut server = Self { program, port, folder, more, variables, process: None };
         server.restart()?;
         Ok(Some(server))
+    }
+
+    /// A connection to it.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub fn client(&self) -> Result<RedisClient> {
+        RedisClient::connect(self.address())
+    }
+
+    /// Its process, while it runs.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn process(&mut self) -> Result<&mut Process> {
+        self.process.as_mut().context("redis-server does not run")
     }
 
     /// Where it listens.
@@ -108,6 +128,7 @@ impl RedisServer {
             command.args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
         }
         command.arg("--dir").arg(self.folder.path()).args(&self.more);
+        command.envs(self.variables.iter().cloned());
         let mut process = Process::spawn("redis-server", &mut command)?;
         let address = self.address();
         eventually("redis-server to answer", BOUND, || {

@@ -63,6 +63,19 @@ pub fn redis_benchmark() -> Result<Option<PathBuf>> {
     found("redis-benchmark of Debian", "SPANBRIDGE_REDIS_BENCHMARK", candidates)
 }
 
+/// Finds the Redis module with a component in it: `SPANBRIDGE_REDIS_MODULE` names the directory of
+/// all of them, else it is where `tests/tools/extension.sh` puts them.
+///
+/// # Errors
+///
+/// When it is missing and `CI` is set; else a missing one is `None`, and said aloud.
+pub fn redis_module(component: &str) -> Result<Option<PathBuf>> {
+    let built = env::var_os("SPANBRIDGE_REDIS_MODULE").map(PathBuf::from);
+    let directory = built.unwrap_or_else(|| root().join("target/extension-of"));
+    let file = directory.join(component).join("libspanbridge_redis.so");
+    found("the Redis module", "SPANBRIDGE_REDIS_MODULE_FILE", [file])
+}
+
 /// Finds Node.js, and the folder of the packages for it: `SPANBRIDGE_NODE`, else the system's.
 ///
 /// # Errors

@@ -12,4 +12,9 @@ stage 'build' cargo build --workspace --bins --tests
 stage 'faulty component' cargo build --release --target wasm32-wasip2 --target-dir "$faulty" \
   --manifest-path tests/components/faulty/Cargo.toml
 export SPANBRIDGE_FAULTY_COMPONENT=$(realpath "$faulty")/wasm32-wasip2/release/faulty.wasm
+# The faulty one first: then what lies about afterwards is the one to use.
+for component in faulty default; do
+  stage "Redis module, $component" tests/tools/extension.sh spanbridge-redis-module \
+    libspanbridge_redis.so "$component" $([ $component = default ] || echo "$SPANBRIDGE_FAULTY_COMPONENT")
+done
 stage 'test' cargo test --workspace --quiet

@@ -92,6 +92,22 @@ fn a_copy_of_our_own_context_is_replaced_and_linked() {
 }
 
 #[test]
+fn our_own_context_stays_where_a_host_in_front_may_have_written_it() {
+    let mut component = with(|settings| settings.relation = Relation::Auto);
+    let first = publish(&mut component, &Parts::to("orders"), |_| {});
+    let relayed = Parts::to("orders").apply(&first.edits);
+    let bits = MessageBits::RELAYED.bits();
+    let again = publish(&mut component, &relayed, |message| message.bits = bits.into());
+    assert!(again.edits.is_empty() && again.has(VerdictBits::FOUND));
+    assert!(!again.has(VerdictBits::COPIED) && !again.has(VerdictBits::INJECTED));
+    let span = &again.spans[0];
+    assert_eq!(span.kind(), SpanKind::Client);
+    assert_eq!(span.parent_span_id, first.spans[0].span_id);
+    let fresh = publish(&mut component, &Parts::to("orders"), |message| message.bits = bits.into());
+    assert!(fresh.has(VerdictBits::INJECTED), "only context that is there stays");
+}
+
+#[test]
 fn our_member_goes_stale_when_somebody_continues_the_trace() {
     let mut component = with(|_| {});
     let first = publish(&mut component, &Parts::to("orders"), |_| {});

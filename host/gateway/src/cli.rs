@@ -12,9 +12,11 @@ use spanbridge::PropagatorKind;
 
 use crate::address::Address;
 
+mod component;
 mod gateway;
 mod nats_events;
 
+pub use component::{ComponentArgs, ComponentVerb};
 pub use gateway::{GatewayArgs, LogFormat};
 pub use nats_events::{NatsEventsArgs, ScrubRule};
 
@@ -80,44 +82,6 @@ pub struct CheckConfigArgs {
     /// Print every key of the file instead, as a page of Markdown.
     #[arg(long, conflicts_with_all = ["config", "strict", "json"])]
     pub reference: bool,
-}
-
-const COMPONENT_HELP: &str = "\
-Examples:
-  spanbridge component show --admin-socket /run/spanbridge/admin.sock
-  spanbridge component load other.wasm --admin-socket /run/spanbridge/admin.sock
-
-The gateway compiles the file and tries it out beside its messages. If it is not fit to be used,
-the loaded one stays, and the command says why.
-
-Status: 0 when it is loaded, 1 when it is refused or no gateway answers.";
-
-/// Arguments of `spanbridge component`.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = COMPONENT_HELP)]
-pub struct ComponentArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub verb: ComponentVerb,
-}
-
-/// What is done about a gateway's component.
-#[derive(Clone, Debug, Subcommand)]
-pub enum ComponentVerb {
-    /// Load a file in place of the component that the gateway has.
-    Load {
-        /// The component.
-        file: PathBuf,
-        /// The gateway's --admin-socket.
-        #[arg(long, value_name = "PATH")]
-        admin_socket: PathBuf,
-    },
-    /// Print which component the gateway has, as JSON.
-    Show {
-        /// The gateway's --admin-socket.
-        #[arg(long, value_name = "PATH")]
-        admin_socket: PathBuf,
-    },
 }
 
 const DEMO_HELP: &str = "\

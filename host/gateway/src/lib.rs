@@ -37,6 +37,7 @@ pub mod net;
 mod notify;
 pub mod open_spans;
 pub mod pattern;
+pub mod precompile;
 pub mod relay;
 pub mod reload;
 pub mod routes;

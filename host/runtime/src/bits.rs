@@ -28,6 +28,9 @@ bitflags! {
         const ESTIMATED = 1 << 9;
         /// The broker says that it may have been delivered before.
         const REDELIVERED = 1 << 10;
+        /// A publish that may have come through another host of a component: our context in it is
+        /// no copy, and stays.
+        const RELAYED = 1 << 11;
     }
 
     /// What the component found and did.

@@ -92,6 +92,7 @@ mod tests {
         let message = |flags: wit::MessageBits| u32::from(flags.as_array()[0] as u16);
         assert_eq!(MessageBits::ESTIMATED.bits(), message(wit::MessageBits::ESTIMATED));
         assert_eq!(MessageBits::REDELIVERED.bits(), message(wit::MessageBits::REDELIVERED));
+        assert_eq!(MessageBits::RELAYED.bits(), message(wit::MessageBits::RELAYED));
         assert_eq!(MessageBits::READ_ONLY.bits(), message(wit::MessageBits::READ_ONLY));
         let verdict = |flags: wit::VerdictBits| u32::from(flags.as_array()[0] as u16);
         assert_eq!(VerdictBits::TRUNCATED.bits(), verdict(wit::VerdictBits::TRUNCATED));

@@ -99,6 +99,7 @@ impl Pool {
     /// # Errors
     ///
     /// Fails when no instance with all routes open can be made; then nothing was exchanged.
+    #[cfg(feature = "compiler")]
     pub(crate) fn exchange(&self, factory: Arc<Factory>) -> Result<(), Error> {
         let caller = factory.engine.caller();
         let version = self.shared.routes.version();

@@ -37,7 +37,7 @@ impl Server {
             ["--tls-ca-cert-file", &file("ca.pem")],
             ["--tls-auth-clients", "no"],
         ];
-        let redis = RedisServer::start_with(arguments.as_flattened())?;
+        let redis = RedisServer::start_with(arguments.as_flattened(), &[])?;
         Ok(redis.map(|redis| Self { redis, tls_port, authority }))
     }
 

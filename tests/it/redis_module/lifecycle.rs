@@ -1,0 +1,70 @@
+//! Loading, switching off, looking at it, and the end.
+
+use anyhow::Result;
+use spanbridge_tests::process::Process;
+use spanbridge_tests::{BOUND, Reply, port, tool};
+
+use super::{field, start};
+
+#[test]
+fn a_word_that_is_not_known_keeps_the_server_from_starting() -> Result<()> {
+    let (Some(server), Some(module)) = (tool::redis_server()?, tool::redis_module("default")?)
+    else {
+        return Ok(());
+    };
+    for (words, expected) in [
+        (&["stream", "orders"][..], "expected `streams`, `lists`"),
+        (&["streams"], "streams: expected a value"),
+        (&[], "expected at least one of `streams`"),
+        (&["lists", "jobs"], "lists: expected `envelope`"),
+        (&["lists", "jobs", "envelope", "nonsense"], "nonsense"),
+        (&["streams", "a", "sampler", "sometimes"], "OTEL_TRACES_SAMPLER is `sometimes`"),
+    ] {
+        let mut command = std::process::Command::new(&server);
+        command.args(["--port", &port::free()?.to_string(), "--save", "", "--loadmodule"]);
+        command.arg(&module).args(words);
+        let mut process = Process::spawn("redis-server", &mut command)?;
+        assert!(!process.wait(BOUND)?.success(), "{words:?}");
+        process.wait_for_line(expected, BOUND, |_, line| {
+            let why = line.split_once("spanbridge cannot be loaded: ")?.1;
+            why.contains(expected).then_some(())
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn it_is_switched_off_and_on_and_never_unloaded() -> Result<()> {
+    let mut module = start!("streams orders", &["--enable-module-command", "yes"]);
+    let mut client = module.server.client()?;
+    for (enabled, is_traced) in [("no", false), ("yes", true)] {
+        client.say(&format!("CONFIG SET spanbridge.enabled {enabled}"))?;
+        client.say("XADD orders * a 1")?;
+        let entries = client.entries("orders")?;
+        let last = entries.last().is_some_and(|entry| field(entry, "traceparent").is_some());
+        assert_eq!(last, is_traced, "{enabled}");
+    }
+    assert!(matches!(client.say("MODULE UNLOAD spanbridge")?, Reply::Error(_)));
+    module.server.process()?.wait_for_line("why not", BOUND, |_, line| {
+        line.contains("spanbridge cannot be unloaded").then_some(())
+    })?;
+    client.say("XADD orders * a 1")?;
+    assert_eq!(module.number("messages_seen_published")?, 2);
+    assert_eq!(module.finish()?.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn what_was_counted_is_in_both_pages() -> Result<()> {
+    let module = start!("streams orders", &[]);
+    let mut client = module.server.client()?;
+    client.say("XADD orders * a 1")?;
+    let own = client.say("SPANBRIDGE.INFO")?;
+    for line in ["enabled:yes", "replica:no", "contexts_injected:1", "spans_queued:1", "panics:0"] {
+        assert!(own.text().lines().any(|it| it == line), "{line}: {}", own.text());
+    }
+    let info = client.say("INFO spanbridge")?;
+    assert!(info.text().contains("spanbridge_contexts_injected:1"), "{}", info.text());
+    assert!(matches!(client.say("SPANBRIDGE.INFO x")?, Reply::Error(_)));
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! A redis-server with the module in it, and the spans that it exports.
+
+use anyhow::{Context, Result};
+
+use crate::receiver::{Receiver, Tap};
+use crate::redis_client::RedisClient;
+use crate::redis_server::RedisServer;
+use crate::span::Span;
+use crate::wait::BOUND;
+use crate::{eventually, tool};
+
+/// A server with the module, and its tap at the shared receiver.
+#[derive(Debug)]
+pub struct RedisModule {
+    /// The server.
+    pub server: RedisServer,
+    /// Where its spans come out.
+    pub tap: Tap,
+}
+
+impl RedisModule {
+    /// Starts a server that loads the module with these words; `None` when a tool is missing and
+    /// may be.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start(words: &str) -> Result<Option<Self>> {
+        Self::start_with("default", words, &[])
+    }
+
+    /// The same with another component in the module, and more arguments of the server.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with(component: &str, words: &str, arguments: &[&str]) -> Result<Option<Self>> {
+        let Some(receiver) = Receiver::shared()? else { return Ok(None) };
+        let Some(module) = tool::redis_module(component)? else { return Ok(None) };
+        let module = module.to_str().context("a path in UTF-8")?;
+        let mut all = vec!["--loadmodule", module];
+        all.extend(words.split(' '));
+        all.extend_from_slice(arguments);
+        let tap = receiver.tap();
+        let mut variables = tap.http();
+        variables.push(("OTEL_BSP_SCHEDULE_DELAY".to_owned(), "100".to_owned()));
+        let server = RedisServer::start_with(&all, &variables)?;
+        Ok(server.map(|server| Self { server, tap }))
+    }
+
+    /// A number of `SPANBRIDGE.INFO`.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn number(&self, name: &str) -> Result<u64> {
+        number(&mut self.server.client()?, name)
+    }
+
+    /// Ends the server as its operator would, and answers every span that it exported.
+    ///
+    /// # Errors
+    /// When it does not end well.
+    pub fn finish(mut self) -> Result<Vec<Span>> {
+        let process = self.server.process()?;
+        process.terminate()?;
+        let status = process.wait(BOUND)?;
+        anyhow::ensure!(status.success(), "redis-server ended with {status}");
+        self.tap.spans()
+    }
+
+    /// Waits until a number of `SPANBRIDGE.INFO` is at least this.
+    ///
+    /// # Errors
+    /// When it does not become so.
+    pub fn wait_for(&self, name: &str, least: u64) -> Result<u64> {
+        let mut client = self.server.client()?;
+        eventually(name, BOUND, || Ok(Some(number(&mut client, name)?).filter(|it| *it >= least)))
+    }
+}
+
+fn number(client: &mut RedisClient, name: &str) -> Result<u64> {
+    let page = client.say("SPANBRIDGE.INFO")?;
+    let line = page.text().lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    Ok(line.with_context(|| format!("no {name} in {page:?}"))?.parse()?)
+}
