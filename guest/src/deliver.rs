@@ -236,8 +236,9 @@ impl Deliver<'_> {
         if self.published != 0 {
             let wait = self.delivery.start.saturating_sub(self.published);
             to.seconds(&semconv::QUEUE_WAIT, wait);
-            let broker = self.delivery.published != 0;
-            to.text(&semconv::QUEUE_WAIT_SOURCE, if broker { "broker" } else { "producer" });
+            let by_producer = self.delivery.published == 0
+                || self.bits.contains(MessageBits::PUBLISHED_BY_PRODUCER);
+            to.text(&semconv::QUEUE_WAIT_SOURCE, if by_producer { "producer" } else { "broker" });
             if self.published > self.delivery.start {
                 to.bool(&semconv::CLOCK_SKEW, true);
             }

@@ -47,6 +47,19 @@ fn a_delayed_nak_says_when_the_message_comes_again() {
 }
 
 #[test]
+fn a_publish_time_that_a_program_says_is_not_called_the_brokers() {
+    let mut component = component(settings("redis"));
+    let got = deliver(&mut component, &Parts::to("mail"), |delivery| {
+        let bits = MessageBits::UNSEEN | MessageBits::PUBLISHED_BY_PRODUCER;
+        (delivery.bits, delivery.published) = (u32::from(bits.bits()), T0);
+    });
+    assert!(!got.has(VerdictBits::PUBLISH_TIME_OWN));
+    let attributes = attributes(&got.spans[0]);
+    assert_eq!(attributes["spanbridge.queue_wait"], "2");
+    assert_eq!(attributes["spanbridge.queue_wait.source"], "producer");
+}
+
+#[test]
 fn without_the_brokers_time_the_wait_is_measured_from_our_member() {
     let mut component = component(settings("nats"));
     let sent = publish(&mut component, &Parts::to("orders.new"), |_| {});

@@ -31,6 +31,8 @@ bitflags! {
         /// A publish that may have come through another host of a component: our context in it is
         /// no copy, and stays.
         const RELAYED = 1 << 11;
+        /// When a delivery was published, its program says, and not the broker.
+        const PUBLISHED_BY_PRODUCER = 1 << 12;
     }
 
     /// What the component found and did.

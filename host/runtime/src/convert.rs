@@ -93,6 +93,8 @@ mod tests {
         assert_eq!(MessageBits::ESTIMATED.bits(), message(wit::MessageBits::ESTIMATED));
         assert_eq!(MessageBits::REDELIVERED.bits(), message(wit::MessageBits::REDELIVERED));
         assert_eq!(MessageBits::RELAYED.bits(), message(wit::MessageBits::RELAYED));
+        let by_producer = message(wit::MessageBits::PUBLISHED_BY_PRODUCER);
+        assert_eq!(MessageBits::PUBLISHED_BY_PRODUCER.bits(), by_producer);
         assert_eq!(MessageBits::READ_ONLY.bits(), message(wit::MessageBits::READ_ONLY));
         let verdict = |flags: wit::VerdictBits| u32::from(flags.as_array()[0] as u16);
         assert_eq!(VerdictBits::TRUNCATED.bits(), verdict(wit::VerdictBits::TRUNCATED));

@@ -219,6 +219,7 @@ fn a_job_is_worked_on_until_it_is_finished_and_the_reply_is_the_next() {
             ("messaging.message.id", "7"),
             ("spanbridge.job.name", "welcome"),
             ("spanbridge.queue_wait", "3"),
+            ("spanbridge.queue_wait.source", "producer"),
         ] {
             assert_eq!(span.get(name), Some(value), "{name}");
         }

@@ -191,7 +191,8 @@ impl State {
             let duration = now.saturating_sub(job.requested);
             measures.received(&Measured { duration, span: SpanContext::default(), now });
         }
-        let mut bits = MessageBits::NO_HEADERS;
+        // Programs say when they create a job.
+        let mut bits = MessageBits::NO_HEADERS | MessageBits::PUBLISHED_BY_PRODUCER;
         bits.set(MessageBits::REDELIVERED, taken.attempt > 1);
         let mut parts = deliver.add(&Delivery {
             route,
