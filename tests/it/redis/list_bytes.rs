@@ -76,9 +76,10 @@ fn session_with_tasks_in_lists_differs_in_their_context_only() -> Result<()> {
         let arrived = broker_side.sessions().pop().context("no session with the server")?;
         ensure!(arrived.to_client == through.to_client, "what comes from the server is kept");
         let what = |way: &str| format!("pieces of {piece}, {way}");
-        // Two of one command each, one in each transaction, one that is refused, one for nothing.
+        // Two of one command each, one in each transaction, one that is refused, one for nothing,
+        // one to a channel.
         let to_server = compare(&direct.to_target, &arrived.to_target, &what("to the server"))?;
-        ensure!(to_server == 7, "{to_server} tasks got a context");
+        ensure!(to_server == 8, "{to_server} tasks got a context");
         let to_client = compare(&direct.to_client, &through.to_client, &what("to the client"))?;
         ensure!(to_client > 0, "the client sees none of them");
     }

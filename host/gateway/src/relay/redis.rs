@@ -27,8 +27,9 @@
 //! | `splice` | changing fields and messages |
 //!
 //! Streams are traced, jobs, and lists and channels whose route has an envelope. Nothing is read of
-//! a session behind a command that is not answered as commands are (`MONITOR`, `PSYNC`), behind a TLS
-//! handshake, or behind bytes that are not the protocol: then both directions go on as they come.
+//! a session behind a command that is not answered as commands are (`MONITOR`, `PSYNC`), behind a
+//! TLS handshake, or behind bytes that are not the protocol: then both directions go on as they
+//! come.
 
 mod broker;
 mod channels;
