@@ -21,6 +21,14 @@ mkdir -p "$out"
 cargo build --workspace --bins --tests --quiet
 "$target/debug/spanbridge" component precompile --output "$code" \
   ${component:+--component "$component"}
+# Cargo has one place for it, whatever component is in it, so it cannot tell that both are fresh.
+sources=(host guest wit Cargo.toml Cargo.lock rust-toolchain.toml)
+if [ "$out/$file" -nt "$code" ] &&
+  [ -z "$(find "${sources[@]}" -type f -newer "$out/$file" -print -quit)" ]; then
+  say "$package with the component $name is fresh"
+  printf '%s\n' "$out/$file"
+  exit
+fi
 SPANBRIDGE_PRECOMPILED=$(realpath "$code") CARGO_INCREMENTAL=0 \
   cargo build --quiet --package "$package" --profile extension
 # Not over the file: a server that has it loaded runs what is in it.
