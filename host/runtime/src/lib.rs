@@ -131,6 +131,7 @@ mod message;
 pub mod metrics;
 mod open_span;
 pub mod otlp;
+pub mod pattern;
 mod pool;
 mod propagation;
 mod propagator;
