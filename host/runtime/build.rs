@@ -4,6 +4,11 @@
 //! `SPANBRIDGE_GUEST` names a component to embed instead. A published crate has no `guest/` beside
 //! it and carries the component as `component/spanbridge.wasm`.
 //!
+//! Without the feature `compiler` it builds nothing: native code that `spanbridge component
+//! precompile` wrote is named by `SPANBRIDGE_PRECOMPILED`, and is embedded from
+//! `OUT_DIR/spanbridge.code`. A build-dependency on the compiler would have done without that
+//! variable, and would have been built again, for minutes, with each profile.
+//!
 //! The component is the same file wherever it is built, and whatever flags the host is built with:
 //! paths are mapped and variables that reach the compiler are left out. Its target directory is
 //! its own, because cargo holds a lock on the one it builds this crate in, and the same for every
@@ -30,15 +35,41 @@ const NOT_HANDED_DOWN: [&str; 8] = [
 ];
 
 fn main() {
-    if let Err(error) = embed() {
+    let compiles = env::var_os("CARGO_FEATURE_COMPILER").is_some();
+    if let Err(error) = if compiles { embed() } else { embed_code() } {
         for line in error.lines() {
             println!("cargo::error={line}");
         }
     }
 }
 
+/// Embeds native code. Whether it fits this engine is found out where it is loaded: that it is of
+/// the same version and the same settings is in it.
+fn embed_code() -> Result<(), String> {
+    println!("cargo::rerun-if-env-changed=SPANBRIDGE_PRECOMPILED");
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    let code = env::var_os("SPANBRIDGE_PRECOMPILED").map(PathBuf::from).ok_or(
+        "without the feature `compiler`, SPANBRIDGE_PRECOMPILED must name a file that\n\
+         `spanbridge component precompile` wrote; `make redis-module` sees to both",
+    )?;
+    println!("cargo::rerun-if-changed={}", code.display());
+    let bytes = fs::read(&code).map_err(|error| {
+        format!("SPANBRIDGE_PRECOMPILED: cannot read {}: {error}", code.display())
+    })?;
+    if !bytes.starts_with(b"spanbridge component 1\n") {
+        return Err(format!(
+            "SPANBRIDGE_PRECOMPILED: expected a file of `spanbridge component precompile`, found \
+             another one: {}",
+            code.display()
+        ));
+    }
+    fs::write(out.join("spanbridge.code"), bytes)
+        .map_err(|error| format!("cannot write spanbridge.code: {error}"))
+}
+
 fn embed() -> Result<(), String> {
     println!("cargo::rerun-if-env-changed=SPANBRIDGE_GUEST");
+    println!("cargo::rustc-env=SPANBRIDGE_TARGET={}", variable("TARGET")?);
     let out = PathBuf::from(variable("OUT_DIR")?);
     let here = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let carried = here.join("component/spanbridge.wasm");

@@ -164,9 +164,21 @@ pub struct ComponentArgs {
     pub verb: ComponentVerb,
 }
 
-/// What is done about a gateway's component.
+/// What is done about a gateway's component, or about one that is to be built in.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ComponentVerb {
+    /// Compile a component for extensions of brokers, which have no compiler in them.
+    ///
+    /// The file is not loaded by anything: it is named by SPANBRIDGE_PRECOMPILED when an extension
+    /// is built.
+    Precompile {
+        /// Where the code goes.
+        #[arg(long, value_name = "FILE")]
+        output: PathBuf,
+        /// Another component than the one inside the program.
+        #[arg(long, value_name = "FILE")]
+        component: Option<PathBuf>,
+    },
     /// Load a file in place of the component that the gateway has.
     Load {
         /// The component.

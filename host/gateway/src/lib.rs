@@ -36,6 +36,7 @@ pub mod nats_events;
 pub mod net;
 mod notify;
 pub mod open_spans;
+pub mod precompile;
 pub mod relay;
 pub mod reload;
 pub mod routes;

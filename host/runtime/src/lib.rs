@@ -105,13 +105,20 @@
 //!   allocation.
 //! - Every queue, table and loop has a limit: [`limits`], [`sink`], [`resource`].
 //! - No global state: no global registry, no current span.
+//! - Without the feature `compiler` nothing is compiled and no code is read: the component was
+//!   compiled before this crate was, and is part of it. That is for processes which are somebody
+//!   else's; [`HAS_COMPILER`] says which of the two a program was linked with.
 #![deny(unsafe_code)]
+
+/// Whether this crate was built with the feature `compiler`.
+pub const HAS_COMPILER: bool = cfg!(feature = "compiler");
 
 mod answer;
 mod attribute;
 mod bindings;
 mod bits;
 mod breaker;
+#[cfg(feature = "compiler")]
 #[expect(unsafe_code, reason = "native code is run as it is read")]
 mod cache;
 mod check;
@@ -133,6 +140,11 @@ mod open_span;
 pub mod otlp;
 pub mod pattern;
 mod pool;
+#[cfg_attr(
+    any(test, not(feature = "compiler")),
+    expect(unsafe_code, reason = "native code is run as it was built in")
+)]
+mod precompiled;
 mod propagation;
 mod propagator;
 mod record;
@@ -144,6 +156,8 @@ mod seed;
 mod settings;
 mod settlement;
 pub mod sink;
+#[cfg(feature = "compiler")]
+mod source;
 mod span_sink;
 mod ticker;
 mod tracer;
@@ -151,14 +165,17 @@ mod tracer;
 pub use answer::{Answer, Verdict};
 pub use attribute::Attribute;
 pub use bits::{MessageBits, VerdictBits};
+#[cfg(feature = "compiler")]
 pub use cache::CodeCache;
-pub use component::{ComponentInfo, ComponentSource};
+pub use component::ComponentInfo;
 pub use edit::{Edit, Edits};
 pub use error::{Error, ErrorKind};
 pub use fields::{FieldMatch, Fields};
 pub use limits::Limits;
 pub use message::{DeliverBatch, Delivery, Parts, Publish, PublishBatch, SpanContext};
 pub use open_span::OpenSpan;
+#[cfg(feature = "compiler")]
+pub use precompiled::precompile;
 pub use propagation::{BaggageMember, CarrierContext, Propagation, RemoteSpan};
 pub use propagator::Propagator;
 pub use route::Route;
@@ -167,5 +184,7 @@ pub use settings::{
     DeliveryMode, Envelope, PropagatorKind, Relation, RootSampler, RouteSettings, Trust,
 };
 pub use settlement::{Outcome, SettleBatch, Settlement};
+#[cfg(feature = "compiler")]
+pub use source::ComponentSource;
 pub use span_sink::SpanSink;
 pub use tracer::Tracer;

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::HAS_COMPILER;
+
 /// Bounds that an embedder may want to change. Everything else below is fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -32,7 +34,7 @@ pub struct Limits {
     /// Processor time of the calls for one batch, and of each call that ends spans, counted from
     /// when a call is first seen to take long, which is 1.25 ms after its start at the latest. A
     /// call is cut off at the first tick of 250 µs after that; what the operating system takes away
-    /// meanwhile is not counted.
+    /// meanwhile is not counted. Without the feature `compiler` these times are half as long.
     pub batch_cpu_max: Duration,
 }
 
@@ -41,7 +43,7 @@ impl Default for Limits {
         Self {
             // More than twice what the component of this package sets apart for a call (4 MiB),
             // its routes (1 MiB) and its stack (1 MiB). Only pages it touches are resident.
-            instance_memory_bytes_max: 16 << 20,
+            instance_memory_bytes_max: GUEST_MEMORY_BYTES as usize,
             // A fresh instance costs 40 µs on another thread: nothing, spread over a million calls.
             // It bounds what a leak in a component can add up to.
             instance_calls_max: 1 << 20,
@@ -68,23 +70,28 @@ impl Default for Limits {
     }
 }
 
+/// Address space of an instance in a process that is somebody else's, and the memory it may have.
+pub(crate) const GUEST_MEMORY_BYTES: u64 = 16 << 20;
+
 /// Time between two looks at whether a call runs.
 ///
 /// Waking up so often is most of what the deadline costs: about 10 µs each time. Half of the
-/// longest time that a call may take, so that there is time left for ticks.
-pub(crate) const LOOK: Duration = Duration::from_millis(1);
+/// longest time that a call may take, so that there is time left for ticks: 2 ms in our own
+/// process, and 1 ms where all of somebody else's clients wait meanwhile.
+pub(crate) const LOOK: Duration = Duration::from_micros(if HAS_COMPILER { 1000 } else { 500 });
 
 /// Time between two ticks of the epoch while one call runs: when it was first seen, and each time
 /// that it is asked how much CPU time it has had.
-pub(crate) const TICK: Duration = Duration::from_micros(250);
+pub(crate) const TICK: Duration = Duration::from_micros(if HAS_COMPILER { 250 } else { 125 });
 
 /// CPU time after which a call is cut off, counted from its first tick.
 ///
 /// The first tick comes between [`TICK`] and [`LOOK`] and [`TICK`] after the call's start, and the
 /// end is noticed within a tick: so a call that never ends is cut off between 1 and 2 ms of CPU
 /// time, less what ticks come late; what the scheduler takes away meanwhile is not counted. It is
-/// less than three ticks, which may come early.
-pub(crate) const CALL_CPU_MAX: Duration = Duration::from_micros(700);
+/// less than three ticks, which may come early. Without the compiler all of this is half as long.
+pub(crate) const CALL_CPU_MAX: Duration =
+    Duration::from_micros(if HAS_COMPILER { 700 } else { 350 });
 
 /// The same for calls that no message waits for: opening routes, the probe, a new instance.
 pub(crate) const CONTROL_CPU_MAX: Duration = Duration::from_millis(200);

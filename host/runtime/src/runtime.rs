@@ -2,16 +2,18 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+#[cfg(feature = "compiler")]
 use crate::cache::CodeCache;
+use crate::component::ComponentInfo;
+#[cfg(feature = "compiler")]
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::fields::Fields;
-use crate::instance::{Failure, Instance};
-use crate::limits::{CONTROL_CPU_MAX, Limits};
+use crate::limits::Limits;
 use crate::log_gate::LogGate;
 use crate::message::{DeliverBatch, PublishBatch};
 use crate::metrics::Counters;
-use crate::pool::{Factory, Pool};
+use crate::pool::Pool;
 use crate::route::{OpenRoute, Route, Routes};
 use crate::settings::RouteSettings;
 use crate::settlement::SettleBatch;
@@ -19,9 +21,12 @@ use crate::span_sink::SpanSink;
 use crate::tracer::Tracer;
 
 mod builder;
+#[cfg(feature = "compiler")]
 mod load;
+mod probe;
 
 pub use builder::Builder;
+pub(crate) use probe::control;
 
 /// A loaded component and everything it needs. Cloning it is cheap and gives the same runtime.
 ///
@@ -35,8 +40,11 @@ pub struct Runtime {
 /// What tracers and propagators share.
 pub(crate) struct Shared {
     pub pool: Pool,
+    #[cfg(feature = "compiler")]
     engine: Engine,
+    #[cfg(feature = "compiler")]
     code_cache: CodeCache,
+    #[cfg(feature = "compiler")]
     seed: Option<u64>,
     pub routes: Arc<Routes>,
     pub limits: Limits,
@@ -46,6 +54,7 @@ pub(crate) struct Shared {
     /// Held while a route is opened or closed.
     changing: Mutex<()>,
     /// Held while a component is loaded.
+    #[cfg(feature = "compiler")]
     loading: Mutex<()>,
 }
 
@@ -109,6 +118,11 @@ impl Runtime {
         Tracer::new(Arc::clone(&self.shared))
     }
 
+    /// What is loaded.
+    pub fn component(&self) -> ComponentInfo {
+        self.shared.pool.factory().info.clone()
+    }
+
     /// An empty batch of messages for the broker, with this runtime's bounds.
     pub fn publish_batch(&self) -> PublishBatch {
         PublishBatch::new(&self.shared.limits)
@@ -142,19 +156,4 @@ impl Runtime {
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
-}
-
-/// Calls a fresh instance for something that no message waits for.
-pub(crate) fn control<T>(
-    factory: &Factory,
-    calls: impl FnOnce(&mut Instance) -> Result<T, Failure>,
-) -> Result<T, Error> {
-    let caller = factory.engine.caller();
-    let running = caller.as_ref().map(|caller| caller.begin());
-    let mut instance =
-        factory.make().map_err(|error| Error::probe("it cannot be instantiated").because(error))?;
-    instance.begin(CONTROL_CPU_MAX);
-    let result = calls(&mut instance).map_err(|failure| Error::probe(failure.text()));
-    drop(running);
-    result
 }

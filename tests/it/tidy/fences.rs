@@ -3,7 +3,9 @@
 use super::source;
 
 /// The files of the runtime that may name the engine.
-const WASMTIME: [&str; 6] = ["engine", "bindings", "instance", "lower", "pool", "cache"];
+const WASMTIME: [&str; 8] = [
+    "engine", "bindings", "instance", "lower", "pool", "cache", "component", "precompiled",
+];
 
 /// What the codecs do without: they take bytes and time as arguments.
 const NOT_IN_WIRE: [&str; 4] = ["tokio", "tracing", "wasmtime", "async"];

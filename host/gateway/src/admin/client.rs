@@ -14,6 +14,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use crate::cli::ComponentVerb;
+use crate::precompile::{self, PrecompileError};
 
 /// Compiling the largest component that is taken needs some seconds on a slow machine.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -49,6 +50,9 @@ pub enum ClientError {
     /// The gateway says no.
     #[error("refused: {0}")]
     Refused(String),
+    /// A component cannot be compiled.
+    #[error(transparent)]
+    Precompile(#[from] PrecompileError),
     /// Nothing can be written to standard output.
     #[error(transparent)]
     Output(#[from] io::Error),
@@ -61,6 +65,9 @@ pub enum ClientError {
 /// Fails when the file or the gateway cannot be had, or the gateway refuses the component.
 pub fn run(verb: &ComponentVerb) -> Result<(), ClientError> {
     let (socket, method, body) = match verb {
+        ComponentVerb::Precompile { output, component } => {
+            return Ok(precompile::run(output, component.as_deref())?);
+        }
         ComponentVerb::Load { file, admin_socket } => (admin_socket, Method::POST, read(file)?),
         ComponentVerb::Show { admin_socket } => (admin_socket, Method::GET, Vec::new()),
     };

@@ -2,18 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sha2::{Digest as _, Sha256};
-
-use wasmtime::component::{Component, ComponentExportIndex, HasSelf, InstancePre, Linker};
+use wasmtime::component::{ComponentExportIndex, HasSelf, InstancePre, Linker};
 
 use crate::bindings::{self, ComponentIndices};
-use crate::cache::{self, Cached, CodeCache};
-use crate::component::{ComponentInfo, ComponentSource, check_names};
+use crate::component::{ComponentInfo, Loaded};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::instance::{HotExports, Instance, State};
 use crate::limits::{CONTROL_CPU_MAX, Limits};
-use crate::metrics::Counters;
 use crate::seed::Random;
 
 const MESSAGING: &str = "spanbridge:tracing/messaging@0.1.0";
@@ -38,49 +34,27 @@ pub(crate) struct Factory {
 }
 
 impl Factory {
-    /// Reads, checks, compiles and links a component, the `generation`-th of its runtime.
+    /// Links a component.
     pub(crate) fn new(
         engine: Engine,
-        generation: u64,
-        source: &ComponentSource,
-        code_cache: &CodeCache,
+        loaded: Loaded,
         limits: &Limits,
         seed: Option<u64>,
-        counters: &Counters,
     ) -> Result<Self, Error> {
-        let wasm = source.read()?;
-        let info = ComponentInfo {
-            generation,
-            origin: source.origin(),
-            bytes: wasm.len(),
-            sha256: Sha256::digest(&wasm).iter().map(|byte| format!("{byte:02x}")).collect(),
-        };
-        let (component, cached) = cache::compile(&engine, &wasm, code_cache.dir().as_deref())
-            .map_err(|error| Error::component("it does not compile").because(error))?;
-        match cached {
-            Cached::Hit => counters.code_cache.hit.add(1),
-            Cached::Stored => counters.code_cache.stored.add(1),
-            Cached::Unstored => counters.code_cache.unstored.add(1),
-        }
-        let names = component.component_type();
-        check_names(
-            names.imports(&engine.inner).map(|(name, _)| name),
-            names.exports(&engine.inner).map(|(name, _)| name),
-        )?;
-        Self::link(engine, info, &component, limits.instance_memory_bytes_max, seed)
+        Self::link(engine, loaded, limits.instance_memory_bytes_max, seed)
             .map_err(|error| Error::component("its types are not the contract's").because(error))
     }
 
     fn link(
         engine: Engine,
-        info: ComponentInfo,
-        component: &Component,
+        loaded: Loaded,
         memory_bytes_max: usize,
         seed: Option<u64>,
     ) -> wasmtime::Result<Self> {
+        let Loaded { component, info } = loaded;
         let mut linker = Linker::new(&engine.inner);
         bindings::Component::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
-        let pre = linker.instantiate_pre(component)?;
+        let pre = linker.instantiate_pre(&component)?;
         let exports = ComponentIndices::new(&pre)?;
         let messaging = component.get_export_index(None, MESSAGING);
         let find = |name: &str| {

@@ -2,23 +2,30 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::load::probe;
+use super::probe::probe;
 use super::{Runtime, Shared};
+#[cfg(feature = "compiler")]
 use crate::cache::CodeCache;
-use crate::component::ComponentSource;
+use crate::component::Loaded;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::log_gate::LogGate;
 use crate::metrics::Counters;
 use crate::pool::{Factory, Pool};
+#[cfg(not(feature = "compiler"))]
+use crate::precompiled;
 use crate::route::Routes;
 use crate::sink::Sink;
+#[cfg(feature = "compiler")]
+use crate::source::ComponentSource;
 use crate::span_sink::SpanSink;
 
 /// How to make a runtime. Every setting has a default.
 pub struct Builder {
+    #[cfg(feature = "compiler")]
     component: ComponentSource,
+    #[cfg(feature = "compiler")]
     code_cache: CodeCache,
     limits: Limits,
     sink: Arc<dyn SpanSink>,
@@ -35,7 +42,9 @@ impl std::fmt::Debug for Builder {
 impl Default for Builder {
     fn default() -> Self {
         Self {
+            #[cfg(feature = "compiler")]
             component: ComponentSource::default(),
+            #[cfg(feature = "compiler")]
             code_cache: CodeCache::default(),
             limits: Limits::default(),
             sink: Arc::new(Sink::discarding()),
@@ -47,12 +56,14 @@ impl Default for Builder {
 
 impl Builder {
     /// Another component than the one of this crate.
+    #[cfg(feature = "compiler")]
     pub fn component(mut self, component: ComponentSource) -> Self {
         self.component = component;
         self
     }
 
     /// Another place for compiled components than the user's cache directory.
+    #[cfg(feature = "compiler")]
     pub fn code_cache(mut self, code_cache: CodeCache) -> Self {
         self.code_cache = code_cache;
         self
@@ -86,7 +97,8 @@ impl Builder {
 
     /// Reads, compiles and links the component, and calls it once.
     ///
-    /// Compiling takes tens of milliseconds, loading from the cache about one.
+    /// Compiling takes tens of milliseconds, loading from the cache about one. Without the feature
+    /// `compiler` it is the component that was compiled before this crate was, and nothing is read.
     ///
     /// # Errors
     ///
@@ -94,10 +106,12 @@ impl Builder {
     /// version of the contract or has other imports, or fails its first calls. Else the machine
     /// cannot run it, or has no more threads.
     pub fn build(self) -> Result<Runtime, Error> {
-        let Self { component, code_cache, limits, sink, counters, seed } = self;
-        let engine = Engine::new()?;
-        let loading = engine.clone();
-        let factory = Factory::new(loading, 0, &component, &code_cache, &limits, seed, &counters)?;
+        let engine = Engine::start()?;
+        let loaded = self.load(&engine)?;
+        let factory = Factory::new(engine.clone(), loaded, &self.limits, self.seed)?;
+        #[cfg(feature = "compiler")]
+        let code_cache = self.code_cache;
+        let Self { limits, sink, counters, seed, .. } = self;
         probe(&factory)?;
         let routes = Arc::new(Routes::default());
         let pool = Pool::start(
@@ -108,8 +122,11 @@ impl Builder {
         )?;
         let shared = Shared {
             pool,
+            #[cfg(feature = "compiler")]
             engine,
+            #[cfg(feature = "compiler")]
             code_cache,
+            #[cfg(feature = "compiler")]
             seed,
             routes,
             limits,
@@ -117,8 +134,20 @@ impl Builder {
             counters,
             log: LogGate::default(),
             changing: Mutex::default(),
+            #[cfg(feature = "compiler")]
             loading: Mutex::default(),
         };
         Ok(Runtime { shared: Arc::new(shared) })
+    }
+
+    #[cfg(feature = "compiler")]
+    fn load(&self, engine: &Engine) -> Result<Loaded, Error> {
+        self.component.load(engine, 0, &self.code_cache, &self.counters)
+    }
+
+    #[cfg(not(feature = "compiler"))]
+    #[expect(clippy::unused_self, reason = "there is nothing to choose from")]
+    fn load(&self, engine: &Engine) -> Result<Loaded, Error> {
+        precompiled::load(engine)
     }
 }

@@ -14,27 +14,16 @@
 
 use std::sync::{Arc, PoisonError};
 
+use super::probe::{probe, send};
 use super::{Runtime, control};
-use crate::answer::Buffers;
-use crate::bits::MessageBits;
-use crate::check;
-use crate::component::{ComponentInfo, ComponentSource};
+use crate::component::ComponentInfo;
 use crate::error::Error;
 use crate::fields::Fields;
-use crate::instance::{Failure, Instance};
 use crate::pool::Factory;
-use crate::record::{Head, Message};
-use crate::resource::ResourceId;
 use crate::route::OpenRoute;
-use crate::settings::RouteSettings;
-use crate::sink::Sink;
+use crate::source::ComponentSource;
 
 impl Runtime {
-    /// What is loaded.
-    pub fn component(&self) -> ComponentInfo {
-        self.shared.pool.factory().info.clone()
-    }
-
     /// Loads another component in place of the one that is loaded, if it is fit to be.
     ///
     /// Blocks while it compiles: tens of milliseconds, up to seconds for a large one. Messages are
@@ -60,15 +49,9 @@ impl Runtime {
 
     fn try_load(&self, source: &ComponentSource) -> Result<ComponentInfo, Error> {
         let shared = &self.shared;
-        let factory = Factory::new(
-            shared.engine.clone(),
-            shared.pool.generation() + 1,
-            source,
-            &shared.code_cache,
-            &shared.limits,
-            shared.seed,
-            &shared.counters,
-        )?;
+        let (engine, generation) = (shared.engine.clone(), shared.pool.generation() + 1);
+        let loaded = source.load(&engine, generation, &shared.code_cache, &shared.counters)?;
+        let factory = Factory::new(engine, loaded, &shared.limits, shared.seed)?;
         probe(&factory)?;
         // A route that were opened from here on would not be tried.
         let changing = shared.changing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,17 +65,6 @@ impl Runtime {
         drop(changing);
         Ok(info)
     }
-}
-
-/// Calls a component once before it is accepted: a route, and a message of it.
-pub(super) fn probe(factory: &Factory) -> Result<(), Error> {
-    control(factory, |instance| {
-        if instance.open(0, &RouteSettings::new("spanbridge"))?.is_err() {
-            return Err(Failure::Answer);
-        }
-        instance.fields(0)?;
-        send(instance)
-    })
 }
 
 /// Opens a route that is in use, and sends a message of it.
@@ -124,16 +96,4 @@ fn spelled(fields: &Fields) -> String {
         format!("{number}={name}{star}")
     };
     fields.iter().map(field).collect::<Vec<_>>().join(" ")
-}
-
-/// Hands in a message of route 0 that may not be changed, so that any edit is a flaw.
-fn send(instance: &mut Instance) -> Result<(), Failure> {
-    let arena = b"spanbridge.probe";
-    let bits = MessageBits::READ_ONLY.bits();
-    let head = Head { bits, destination: arena.len() as u32, ..Head::default() };
-    let record = Message { head, start: 1, end: 2, ..Message::default() };
-    let raw = instance.publish(&[record], arena)?;
-    let (mut out, sink) = (Buffers::default(), Sink::discarding());
-    let taken = check::take(raw, &[record], &[ResourceId::DEFAULT], &[], &mut out, &sink);
-    taken.map_err(|_| Failure::Answer)
 }
