@@ -1,11 +1,11 @@
 # Each target is a few lines; what has to decide something is a script in tests/tools.
 TIME ?= 60
 .DEFAULT_GOAL := help
-.PHONY: help build guest demo check test lint fmt fuzz soak client-suite bench bench-gateway doc wit deny tools clean
+.PHONY: help build guest demo check test lint fmt fuzz soak client-suite bench bench-gateway rabbitmq-plugin doc wit deny tools clean
 
 help: ## prints this list
 	@echo 'usage: make TARGET'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## builds the program, the component in it: target/release/spanbridge
 	cargo build --release -p spanbridge-gateway --bin spanbridge
@@ -52,6 +52,10 @@ bench-gateway: ## measures the gateway beside HAProxy, six minutes a protocol; A
 	tests/tools/install.sh linker wasm python rabbitmq bench
 	cargo build --release -p spanbridge-gateway --bin spanbridge
 	cargo run --release -p spanbridge-bench --bin spanbridge-bench-gateway -- $(ARGS)
+
+rabbitmq-plugin: ## builds the plugin for RabbitMQ: target/rabbitmq-plugin/*.ez
+	tests/tools/install.sh linker wasm rabbitmq
+	host/rabbitmq-plugin/build.sh target/rabbitmq-plugin
 
 doc: ## builds the documentation, private items too
 	cargo doc --workspace --no-deps --document-private-items

@@ -40,14 +40,13 @@ config(Settings) ->
       rules => rules(Settings),
       exporter => exporter(Variables ++ Otlp)}.
 
-%% The program, its arguments, and its variables. The arguments name the variables that must be
+%% The exporter's arguments, and its variables. The arguments name the variables that must be
 %% right because the file has them.
 exporter(Variables) ->
-    Path = filename:join(code:priv_dir(rabbitmq_spanbridge), "spanbridge-exporter"),
     %% A variable for traces alone would win over the file.
     Specific = [{"OTEL_EXPORTER_OTLP_TRACES_" ++ Rest, false}
                 || {"OTEL_EXPORTER_OTLP_" ++ Rest, _} <- Variables],
-    {Path, [Name || {Name, _} <- Variables], Variables ++ Specific}.
+    {[Name || {Name, _} <- Variables], Variables ++ Specific}.
 
 %% Rules without `destinations`: one for everything, which carries the settings of the top.
 rules(Settings) ->

@@ -89,16 +89,11 @@ terminate(_Reason, State) ->
     catch port_close(Port),
     ok.
 
-open(#state{config = #{exporter := {Path, Arguments, Variables}}} = State) ->
-    make_executable(Path),
+open(#state{config = #{exporter := {Arguments, Variables}}} = State) ->
+    {ok, Path} = rabbit_spanbridge_files:private("spanbridge-exporter", ""),
     Options = [{packet, 4}, binary, exit_status, use_stdio, {args, Arguments}, {env, Variables}],
     Port = open_port({spawn_executable, Path}, Options),
     State#state{port = Port, started = now_ms(), sent = 0, settled = 0}.
-
-%% An archive that was unpacked by something other than RabbitMQ may have lost the mark.
-make_executable(Path) ->
-    _ = file:change_mode(Path, 8#755),
-    ok.
 
 %% Until it is ready, the last line that it wrote says why it ends.
 await_ready(#state{port = Port} = State, Said) ->

@@ -11,11 +11,16 @@
 %% library with it; that one has to go first, because a library cannot follow another one.
 load() ->
     code:purge(?MODULE),
-    Path = filename:join(code:priv_dir(rabbitmq_spanbridge), "libspanbridge_nif"),
-    case erlang:load_nif(Path, 0) of
-        ok -> ok;
-        {error, {reload, _}} -> ok;
-        {error, {_, Text}} -> {error, iolist_to_binary(["the library cannot be loaded: ", Text])}
+    case rabbit_spanbridge_files:private("libspanbridge_nif", ".so") of
+        {ok, Path} ->
+            case erlang:load_nif(Path, 0) of
+                ok -> ok;
+                {error, {reload, _}} -> ok;
+                {error, {_, Text}} ->
+                    {error, iolist_to_binary(["the library cannot be loaded: ", Text])}
+            end;
+        {error, _} = Error ->
+            Error
     end.
 
 start(_Variables, _Rules, _Schedulers) -> not_loaded().

@@ -4,7 +4,7 @@
 //! It ends when its input ends, and sends what it has before.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -40,22 +40,15 @@ impl Output {
         Self(Arc::new(Mutex::new(output)))
     }
 
+    /// Writes a log line.
+    pub fn log(&self, line: &str) {
+        self.send(Kind::Log, line.as_bytes());
+    }
+
     /// Writes a frame. A broker that is gone is noticed by the end of the input.
     fn send(&self, kind: Kind, content: &[u8]) {
         let mut output = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = frame::write(&mut *output, kind, content);
-    }
-}
-
-/// A log line is a frame.
-impl Write for Output {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.send(Kind::Log, line.trim_ascii_end());
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -13,12 +13,13 @@
 
 pub mod export;
 pub mod frame;
+pub mod log;
 mod message;
 mod node;
 mod queue;
 mod rules;
 
-pub use message::{HEADERS_MAX, Job, Message};
+pub use message::{Found, HEADERS_MAX, Job, Message};
 pub use node::{Channel, Node, NodeConfig};
 pub use queue::{Frame, Queue};
 pub use rules::{RULES_MAX, RuleConfig};

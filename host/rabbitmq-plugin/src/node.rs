@@ -17,15 +17,22 @@ use spanbridge::env::{Env, Settings};
 use spanbridge::metrics::{Counter, Counters};
 use spanbridge::resource::{RESOURCES_MAX, ResourceId, Resources};
 use spanbridge::sink::{QUEUE_SPANS_MAX, QueueLimits};
-use spanbridge::{Edit, Fields, MessageBits, Publish, PublishBatch, Runtime, Tracer};
+use spanbridge::{
+    DeliverBatch, Delivery, Edit, Fields, MessageBits, Publish, PublishBatch, Runtime, Tracer,
+    VerdictBits,
+};
 use spanbridge_wire::amqp::destination;
 
-use crate::message::{Message, has_room};
+use crate::message::{Found, Message, has_room};
 use crate::queue::Queue;
-use crate::rules::{RULES_MAX, Rule, RuleConfig, exports};
+use crate::rules::{RULES_MAX, Rule, RuleConfig, Traced, exports};
 
 /// Slots at most: an Erlang machine has 1 024 schedulers at most.
 const SLOTS_MAX: usize = 1024;
+
+/// How long ago a gateway of ours has put a context into a message that it passes on, at most. Older
+/// than that, the context is one that a client has copied into another message.
+const PASSED_ON_NANOS_MAX: u64 = 1_000_000_000;
 
 /// What the broker's configuration asks for.
 #[derive(Debug, Default)]
@@ -58,6 +65,7 @@ struct Slot {
     seen: Counter,
     injected: Counter,
     skipped: Counter,
+    passed_on: Counter,
     working: Mutex<Option<Working>>,
 }
 
@@ -67,6 +75,7 @@ struct Working {
     runtime: Runtime,
     tracer: Tracer,
     batch: PublishBatch,
+    look: DeliverBatch,
     destination: Vec<u8>,
 }
 
@@ -145,11 +154,15 @@ impl Node {
         Channel { node: Arc::clone(self), rules: rules.map(resource).collect() }
     }
 
-    /// Messages that were looked at, those that got a context, and those that could not for the
-    /// size of their headers.
-    pub fn counted(&self) -> (u64, u64, u64) {
+    /// What was counted of messages, by name and reason.
+    pub fn counted(&self) -> [(&'static str, &'static str, u64); 4] {
         let sum = |which: fn(&Slot) -> &Counter| self.slots.iter().map(|it| which(it).get()).sum();
-        (sum(|slot| &slot.seen), sum(|slot| &slot.injected), sum(|slot| &slot.skipped))
+        [
+            ("messages_seen", "", sum(|slot| &slot.seen)),
+            ("contexts_written", "", sum(|slot| &slot.injected)),
+            ("injections_skipped", "headers_size", sum(|slot| &slot.skipped)),
+            ("injections_skipped", "passed_on", sum(|slot| &slot.passed_on)),
+        ]
     }
 
     /// The slot of the calling thread. No other thread has it, if there are no more of them than
@@ -181,9 +194,8 @@ impl Channel {
         }
         let slot = self.node.slot();
         let Some(mut working) = slot.take() else { return };
-        let Some(Working { tracer, batch, destination: name, .. }) = working.as_mut() else {
-            return;
-        };
+        let Some(working) = working.as_mut() else { return };
+        let name = &mut working.destination;
         destination::of_publish(exchange, key, name);
         let rules = &self.node.rules;
         let Some(&(number, resource)) = self.rules.iter().find(|(at, _)| rules[*at].fits(name))
@@ -192,25 +204,30 @@ impl Channel {
         };
         let Some(traced) = &rules[number].traced else { return };
         slot.seen.add(1);
-        let Some(job) = message.job() else {
+        let Some(found) = message.find(&traced.fields) else {
             slot.skipped.add(1);
             return;
         };
+        if found.context && working.was_passed_on(message, traced, found, now) {
+            slot.passed_on.add(1);
+            return;
+        }
         let mut bits = MessageBits::empty();
         if !has_room(message.properties_size) {
             slot.skipped.add(1);
             bits |= MessageBits::NO_HEADERS;
         }
+        let Working { tracer, batch, destination: name, .. } = working;
         batch.clear();
         let publish = Publish {
             bits,
-            id: message.id(job),
+            id: message.id(found.job),
             start: now,
             // Confirms are not seen here: the span is the moment at which the message came by.
             end: now,
             ..Publish::new(traced.route, resource, name)
         };
-        message.add_to(&mut batch.add(&publish), &traced.fields, job);
+        message.add_to(&mut batch.add(&publish), &traced.fields, found.job);
         let answer = tracer.publish(batch);
         let edits = answer.edits(0);
         if !edits.is_empty() {
@@ -260,8 +277,33 @@ impl Slot {
 }
 
 impl Working {
+    /// Whether a gateway of ours has just put the context into the message: it has made the span,
+    /// and another one would be its double.
+    ///
+    /// When a message was published is a question about its context, and the component answers it
+    /// where a message is delivered. This one is not: no route of the plugin has spans for that.
+    fn was_passed_on<'a>(
+        &mut self,
+        message: &Message<'a, impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone>,
+        traced: &Traced,
+        found: Found<'a>,
+        now: u64,
+    ) -> bool {
+        self.look.clear();
+        let look = Delivery {
+            bits: MessageBits::READ_ONLY,
+            start: now,
+            ..Delivery::new(traced.route, ResourceId::DEFAULT, &self.destination)
+        };
+        message.add_to(&mut self.look.add(&look), &traced.fields, found.job);
+        let verdict = self.tracer.deliver(&mut self.look).verdict(0);
+        let is_ours = verdict.bits.contains(VerdictBits::PUBLISH_TIME_OWN);
+        is_ours && now.abs_diff(verdict.published) < PASSED_ON_NANOS_MAX
+    }
+
     fn new(runtime: &Runtime) -> Self {
-        let (tracer, batch) = (runtime.tracer(), runtime.publish_batch());
-        Self { runtime: runtime.clone(), tracer, batch, destination: Vec::new() }
+        let (batch, look) = (runtime.publish_batch(), runtime.deliver_batch());
+        let (tracer, destination) = (runtime.tracer(), Vec::new());
+        Self { runtime: runtime.clone(), tracer, batch, look, destination }
     }
 }

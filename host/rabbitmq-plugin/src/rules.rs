@@ -117,6 +117,9 @@ fn settings(config: &RuleConfig, env: &Settings) -> Result<RouteSettings, String
         sampler: env.sampler.root,
         parent_based: env.sampler.parent_based,
         producer_spans: config.spans && exports(env),
+        // What is delivered is not seen here.
+        consumer_spans: false,
+        receive_spans: false,
         old_names: env.semconv_dup,
         attribute_value_length_max: env.limits.attribute_value_length.unwrap_or(0),
         attribute_count_max: env.limits.attributes,

@@ -3,9 +3,8 @@
 use super::source;
 
 /// The files of the runtime that may name the engine.
-const WASMTIME: [&str; 8] = [
-    "engine", "bindings", "instance", "lower", "pool", "cache", "component", "precompiled",
-];
+const WASMTIME: [&str; 8] =
+    ["engine", "bindings", "instance", "lower", "pool", "cache", "component", "precompiled"];
 
 /// What the codecs do without: they take bytes and time as arguments.
 const NOT_IN_WIRE: [&str; 4] = ["tokio", "tracing", "wasmtime", "async"];

@@ -49,6 +49,12 @@ fn start(
     rules: Vec<RuleTerm>,
     schedulers: usize,
 ) -> Result<(ResourceArc<NodeHandle>, bool), String> {
+    if spanbridge::HAS_COMPILER {
+        // It would handle signals, and those belong to the Erlang machine.
+        return Err(
+            "built for tests of itself: `make rabbitmq-plugin` builds it for a broker".into()
+        );
+    }
     let rule = |(vhost, pattern, trace, relation, trust, spans, service_name)| RuleConfig {
         vhost,
         pattern,
@@ -124,14 +130,9 @@ fn take(env: Env<'_>, node: ResourceArc<NodeHandle>) -> Term<'_> {
 #[rustler::nif]
 fn counters(node: ResourceArc<NodeHandle>) -> Vec<Counted> {
     let node = &node.0;
-    let (seen, injected, skipped) = node.counted();
     let (waiting, _) = node.queue.waiting();
-    let mut counted = vec![
-        ("messages_seen", "", seen),
-        ("contexts_written", "", injected),
-        ("injections_skipped", "headers_size", skipped),
-        ("spans_waiting", "", waiting as u64),
-    ];
+    let mut counted = node.counted().to_vec();
+    counted.push(("spans_waiting", "", waiting as u64));
     node.counters.for_each(|sample| {
         // Others belong to the gateway. Zeros are shown where they say that all is well.
         let shown = ["messages_untraced", "component_failures", "spans_dropped", "spans_queued"];

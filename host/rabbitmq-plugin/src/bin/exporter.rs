@@ -8,19 +8,12 @@ use std::process::ExitCode;
 
 use spanbridge::env::Env;
 use spanbridge_rabbitmq::export::{self, Output};
-use tracing::{error, level_filters::LevelFilter};
+use spanbridge_rabbitmq::log;
+use tracing::error;
 
 fn main() -> ExitCode {
     let output = Output::new(io::stdout());
-    let lines = output.clone();
-    tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::INFO)
-        .with_writer(move || lines.clone())
-        .with_ansi(false)
-        .with_target(false)
-        // The broker's log has its own.
-        .without_time()
-        .init();
+    log::start(output.clone());
     let strict: Vec<String> = std::env::args().skip(1).collect();
     match export::run(io::stdin().lock(), &output, &Env::from_process(), &strict) {
         Ok(()) => ExitCode::SUCCESS,
