@@ -1,8 +1,7 @@
 %% What a channel of RabbitMQ 3.10 calls for each `basic.publish`.
 %%
 %% Whatever goes wrong below, the message goes on as it came: `intercept/3` is the one place that
-%% sees to it. A channel asks for its interceptors when it is opened, so one that was open before the
-%% plugin was enabled is not traced; one that stays open while it is disabled is left alone.
+%% sees to it. Channels that are open already are told when an interceptor is registered or goes.
 -module(rabbit_spanbridge_interceptor).
 
 -behaviour(rabbit_channel_interceptor).

@@ -76,7 +76,7 @@ fn celery_task_joins_the_trace_of_its_instrumented_worker() -> Result<()> {
     let results = results.path().to_string_lossy().into_owned();
     let common = ["--url", &url, "--results", &results];
     let worker = [&["work", "--instrument", "--name", "worker"], &common[..]].concat();
-    let worker = Client::start_with("amqp_celery.py", &worker, bed.tap.grpc())?;
+    let worker = Client::start_with("amqp_celery.py", &worker, bed.tap.http())?;
     worker.wait_for("ready")?;
     Client::run("amqp_celery.py", &[&["send", "--kind", "add"], &common[..]].concat())?;
     worker.stop()?;
@@ -105,7 +105,7 @@ fn context_of_an_instrumented_sender_stays_and_has_a_span_beside() -> Result<()>
         Client::start("amqp_celery.py", &[&["work", "--name", "worker"], &common[..]].concat())?;
     worker.wait_for("ready")?;
     let sender = [&["send", "--kind", "add", "--instrument"], &common[..]].concat();
-    Client::start_with("amqp_celery.py", &sender, bed.tap.grpc())?.finish()?;
+    Client::start_with("amqp_celery.py", &sender, bed.tap.http())?.finish()?;
     let said = worker.stop()?;
     let task = said.iter().find(|said| said["event"] == "task").context("no task")?;
     let traceparent = task["traceparent"].as_str().context("no context")?;

@@ -27,7 +27,7 @@ fn wrong_settings_and_conflicts_are_said_when_the_plugin_is_enabled() -> Result<
         ("[{destinations, [[{patern, \\\"a\\\"}]]}]", &["entry 1", "patern", "pattern"]),
         ("[{destinations, [[{pattern, \\\"a..b\\\"}]]}]", &["entry 1", "pattern", "a..b"]),
         ("[{otlp, [{protocol, carrier_pigeon}]}]", &["otlp.protocol", "carrier_pigeon", "grpc"]),
-        ("[{otlp, [{endpoint, \\\"nonsense\\\"}]}]", &["OTEL_EXPORTER_OTLP_ENDPOINT", "nonsense"]),
+        ("[{otlp, [{endpoint, \\\"ftp://here\\\"}]}]", &["OTEL_EXPORTER_OTLP_ENDPOINT", "ftp"]),
     ] {
         let said = refused(&bed, settings)?;
         for part in expected {
