@@ -10,8 +10,8 @@ mod lifecycle;
 mod settings;
 mod together;
 
-/// Publishes with a client program and takes the messages out again. Answers what the worker said of
-/// each.
+/// Publishes with a client program and takes the messages out again. Answers what the worker said
+/// of each.
 fn send_and_take(script: &str, url: &str, queue: &str, count: usize) -> Result<Vec<Value>> {
     let count = count.to_string();
     let common = ["--url", url, "--queue", queue, "--count", &count];

@@ -45,8 +45,8 @@ impl PluginBed {
         Ok(shared.clone())
     }
 
-    /// Starts a broker with the plugin at hand and not enabled, and these terms as its settings. The
-    /// component is a `faulty` one if asked for.
+    /// Starts a broker with the plugin at hand and not enabled, and these terms as its settings.
+    /// The component is a `faulty` one if asked for.
     ///
     /// # Errors
     /// As [`Self::shared`].

@@ -98,8 +98,8 @@ pub fn faulty_component() -> Result<PathBuf> {
     })
 }
 
-/// Finds the archive of the RabbitMQ plugin: in the folder `SPANBRIDGE_RABBITMQ_PLUGIN`, else where
-/// `make rabbitmq-plugin` puts it. The one of a `faulty` component lies in the folder `faulty` there.
+/// Finds the archive of the RabbitMQ plugin: in the folder `SPANBRIDGE_RABBITMQ_PLUGIN`, else
+/// where `make rabbitmq-plugin` puts it. That of a `faulty` component lies in `faulty` there.
 ///
 /// # Errors
 /// When it is missing and `CI` is set; else a missing one is `None`, and said aloud.

@@ -2,8 +2,8 @@
 
 use spanbridge::{Attribute, Fields, Parts};
 
-/// Headers of one message that are looked through. With more of them it goes on untraced: whether it
-/// has a context would take a tenth of a millisecond to know.
+/// Headers of one message that are looked through. With more of them it goes on untraced: whether
+/// it has a context would take a tenth of a millisecond to know.
 pub const HEADERS_MAX: usize = 1024;
 
 /// Most bytes that an injected context takes with the names of its headers: seven formats and our
@@ -106,6 +106,8 @@ pub(crate) fn has_room(properties_size: usize) -> bool {
 mod tests {
     use super::*;
 
+    type Header = (&'static [u8], &'static [u8]);
+
     #[test]
     fn a_message_is_not_made_too_large_for_the_frames_of_its_consumers() {
         for (properties, expected) in [
@@ -124,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_celery_task_is_known_by_two_headers_and_names_the_message() {
-        let (task, id): ((&[u8], &[u8]), (&[u8], &[u8])) = ((b"task", b"app.add"), (b"id", b"7"));
+        let (task, id): (Header, Header) = ((b"task", b"app.add"), (b"id", b"7"));
         for (headers, message_id, name, expected) in [
             (&[task, id][..], "", "app.add", "7"),
             (&[task, id], "m1", "app.add", "m1"),
@@ -141,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_table_too_long_to_look_through_is_not_taken_for_one_without_context() {
-        let header: (&[u8], &[u8]) = (b"a", b"b");
+        let header: Header = (b"a", b"b");
         for (count, expected) in [(HEADERS_MAX, true), (HEADERS_MAX + 1, false)] {
             let headers = std::iter::repeat_n(header, count);
             let message = message(headers, b"");

@@ -30,8 +30,8 @@ use crate::rules::{RULES_MAX, Rule, RuleConfig, Traced, exports};
 /// Slots at most: an Erlang machine has 1 024 schedulers at most.
 const SLOTS_MAX: usize = 1024;
 
-/// How long ago a gateway of ours has put a context into a message that it passes on, at most. Older
-/// than that, the context is one that a client has copied into another message.
+/// How long ago a gateway of ours has put a context into a message that it passes on, at most.
+/// Older than that, the context is one that a client has copied into another message.
 const PASSED_ON_NANOS_MAX: u64 = 1_000_000_000;
 
 /// What the broker's configuration asks for.

@@ -6,6 +6,11 @@
 //! `publish` runs on a normal scheduler: it takes about a microsecond, and the component's deadline
 //! bounds it. What compiles, waits or frees runs on a dirty one.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "a term for each: a tuple would be made anew for every message"
+)]
+
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
