@@ -1,11 +1,11 @@
 # Each target is a few lines; what has to decide something is a script in tests/tools.
 TIME ?= 60
 .DEFAULT_GOAL := help
-.PHONY: help build guest demo check test lint fmt fuzz soak client-suite bench bench-gateway redis-module doc wit deny tools clean
+.PHONY: help build guest demo check test lint fmt fuzz soak client-suite bench bench-gateway redis-module rabbitmq-plugin doc wit deny tools clean
 
 help: ## prints this list
 	@echo 'usage: make TARGET'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## builds the program, the component in it: target/release/spanbridge
 	cargo build --release -p spanbridge-gateway --bin spanbridge
@@ -56,6 +56,10 @@ bench-gateway: ## measures the gateway beside HAProxy, ten minutes a protocol; A
 redis-module: ## builds what redis-server loads: target/extension-of/default/libspanbridge_redis.so
 	tests/tools/install.sh linker wasm
 	tests/tools/extension.sh spanbridge-redis-module libspanbridge_redis.so
+
+rabbitmq-plugin: ## builds the plugin for RabbitMQ: target/rabbitmq-plugin/*.ez
+	tests/tools/install.sh linker wasm rabbitmq
+	host/rabbitmq-plugin/build.sh target/rabbitmq-plugin
 
 doc: ## builds the documentation, private items too
 	cargo doc --workspace --no-deps --document-private-items

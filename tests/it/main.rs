@@ -18,6 +18,7 @@ mod faults;
 mod harness;
 mod nats;
 mod net;
+mod rabbitmq_plugin;
 mod readme;
 mod redis;
 mod redis_module;

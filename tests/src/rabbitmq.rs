@@ -18,7 +18,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::authority::Authority;
-use crate::process::Process;
+use crate::process::{Process, Stream};
 use crate::wait::{BOUND, eventually};
 use crate::{port, tool};
 
@@ -55,6 +55,8 @@ pub struct RabbitMq {
     distribution_port: u16,
     mapper_port: u16,
     vhosts: usize,
+    /// In the environment of the server and of its tools, besides its own.
+    variables: Vec<(String, String)>,
     next_vhost: AtomicUsize,
     running: Option<Running>,
 }
@@ -78,7 +80,7 @@ impl RabbitMq {
         static SHARED: Mutex<Option<Arc<RabbitMq>>> = Mutex::new(None);
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if shared.is_none() {
-            *shared = Self::start_with(VHOSTS)?.map(Arc::new);
+            *shared = Self::start_with(VHOSTS, Vec::new())?.map(Arc::new);
         }
         Ok(shared.clone())
     }
@@ -89,10 +91,14 @@ impl RabbitMq {
     /// # Errors
     /// When it does not come up, or is missing where it must not be.
     pub fn start() -> Result<Option<Self>> {
-        Self::start_with(0)
+        Self::start_with(0, Vec::new())
     }
 
-    fn start_with(vhosts: usize) -> Result<Option<Self>> {
+    /// Starts a server of its own with so many vhosts, and variables in its environment.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with(vhosts: usize, variables: Vec<(String, String)>) -> Result<Option<Self>> {
         let Some(program) = tool::rabbitmq_server()? else { return Ok(None) };
         let mut server = Self {
             program,
@@ -103,6 +109,7 @@ impl RabbitMq {
             distribution_port: port::free()?,
             mapper_port: port::free()?,
             vhosts,
+            variables,
             next_vhost: AtomicUsize::new(1),
             running: None,
         };
@@ -154,11 +161,25 @@ impl RabbitMq {
     /// # Errors
     /// When it fails.
     pub fn control(&self, arguments: &[&str]) -> Result<Vec<String>> {
-        let mut command = self.command(&self.program.with_file_name("rabbitmqctl"));
-        let mut process = Process::spawn("rabbitmqctl", command.arg("--quiet").args(arguments))?;
+        let (is_good, said) = self.tool("rabbitmqctl", arguments)?;
+        ensure!(is_good, "rabbitmqctl {arguments:?} failed: {said:?}");
+        Ok(said)
+    }
+
+    /// Runs a tool of the broker's, and answers whether it ended well and what it said: if not, on
+    /// standard error too.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn tool(&self, name: &str, arguments: &[&str]) -> Result<(bool, Vec<String>)> {
+        let mut command = self.command(&self.program.with_file_name(name));
+        let mut process = Process::spawn(name, command.arg("--quiet").args(arguments))?;
         let status = process.wait(CONTROL_BOUND)?;
-        ensure!(status.success(), "rabbitmqctl {arguments:?} ended with {status}");
-        Ok(process.lines(crate::process::Stream::Out))
+        let mut said = process.lines(Stream::Out);
+        if !status.success() {
+            said.extend(process.lines(Stream::Err));
+        }
+        Ok((status.success(), said))
     }
 
     /// Has the declarations so far written to disk: a crash within seconds of one may lose it, and
@@ -267,6 +288,7 @@ impl RabbitMq {
         command.env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("plugins"));
         command.env("RABBITMQ_CONFIG_FILE", folder.join("rabbit"));
         command.env("RABBITMQ_PID_FILE", folder.join("pid"));
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 }

@@ -121,6 +121,20 @@ pub fn faulty_component() -> Result<PathBuf> {
     })
 }
 
+/// Finds the archive of the RabbitMQ plugin: in the folder `SPANBRIDGE_RABBITMQ_PLUGIN`, else
+/// where `make rabbitmq-plugin` puts it. That of a `faulty` component lies in `faulty` there.
+///
+/// # Errors
+/// When it is missing and `CI` is set; else a missing one is `None`, and said aloud.
+pub fn rabbitmq_plugin(faulty: bool) -> Result<Option<PathBuf>> {
+    let folder = env::var_os("SPANBRIDGE_RABBITMQ_PLUGIN").map(PathBuf::from);
+    let folder = folder.unwrap_or_else(|| root().join("target/rabbitmq-plugin"));
+    let folder = if faulty { folder.join("faulty") } else { folder };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let archives = entries.filter(|path| path.extension().is_some_and(|ending| ending == "ez"));
+    found("the RabbitMQ plugin", "SPANBRIDGE_RABBITMQ_PLUGIN_FILE", archives)
+}
+
 /// The folder that holds the workspace's `Cargo.toml`.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/")).to_path_buf()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds what the tests run, and runs them: the program, and a component that misbehaves on demand.
+# Builds what the tests run, and runs them: the program, a component that misbehaves on demand, and
+# what brokers load.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source tests/tools/say.sh
@@ -17,4 +18,12 @@ for component in faulty default; do
   stage "Redis module, $component" tests/tools/extension.sh spanbridge-redis-module \
     libspanbridge_redis.so "$component" $([ $component = default ] || echo "$SPANBRIDGE_FAULTY_COMPONENT")
 done
+# Only where RabbitMQ is: its plugin is compiled against it.
+if compgen -G '/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins' >/dev/null; then
+  plugin=${CARGO_TARGET_DIR:-target}/rabbitmq-plugin
+  stage 'faulty rabbitmq plugin' host/rabbitmq-plugin/build.sh "$plugin/faulty" \
+    "$SPANBRIDGE_FAULTY_COMPONENT"
+  stage 'rabbitmq plugin' host/rabbitmq-plugin/build.sh "$plugin"
+  export SPANBRIDGE_RABBITMQ_PLUGIN=$(realpath "$plugin")
+fi
 stage 'test' cargo test --workspace --quiet

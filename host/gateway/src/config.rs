@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::admin::AdminConfig;
 use crate::net::options::{BrokerTlsOptions, NetOptions, TlsOptions};
-use crate::pattern::Pattern;
+use spanbridge::pattern::Pattern;
 
 mod envelope;
 mod file;

@@ -36,7 +36,6 @@ pub mod nats_events;
 pub mod net;
 mod notify;
 pub mod open_spans;
-pub mod pattern;
 pub mod precompile;
 pub mod relay;
 pub mod reload;

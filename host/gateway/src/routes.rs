@@ -17,9 +17,9 @@ use crate::address::Protocol;
 use crate::config::{Config, ListenerConfig, RouteConfig, RouteOptions};
 use crate::header_names::HeaderNames;
 use crate::measure::{Labels, Measurements, RouteMeasures};
-use crate::pattern::Pattern;
 use crate::routing::{RouteTable, Rule, Traced};
 use crate::service::Services;
+use spanbridge::pattern::Pattern;
 
 /// How long a route that is no longer used stays open: far more than one read takes.
 const RETIRED_FOR: Duration = Duration::from_secs(10);

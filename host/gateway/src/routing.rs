@@ -17,8 +17,8 @@ use spanbridge::{Fields, Route};
 use crate::config::{Acks, Databases};
 use crate::header_names::HeaderNames;
 use crate::measure::{Measures, RouteMeasures};
-use crate::pattern::Pattern;
 use crate::scrub::Scrub;
+use spanbridge::pattern::Pattern;
 
 /// Routes of a configuration. Each may cost a comparison a message; who needs more wants wildcards.
 pub const ROUTES_MAX: usize = 64;

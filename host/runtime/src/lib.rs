@@ -138,6 +138,7 @@ mod message;
 pub mod metrics;
 mod open_span;
 pub mod otlp;
+pub mod pattern;
 mod pool;
 #[cfg_attr(
     any(test, not(feature = "compiler")),

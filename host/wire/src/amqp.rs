@@ -36,6 +36,7 @@ mod close;
 mod content;
 mod deaths;
 mod decode;
+pub mod destination;
 mod error;
 mod handshake;
 mod marks;

@@ -4,7 +4,7 @@ use toml::de::DeValue;
 
 use super::section::{Found, Value, section};
 use super::value::{Count, text};
-use crate::pattern::{PATTERN_TOKENS_MAX, Pattern};
+use spanbridge::pattern::{PATTERN_TOKENS_MAX, Pattern};
 
 /// Redis keeps the number of databases in an `int`.
 const DATABASE_MAX: u64 = i32::MAX as u64;

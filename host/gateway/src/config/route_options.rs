@@ -9,8 +9,8 @@ use super::envelope::EnvelopeChoice;
 use super::section::{Found, Problem, Section, Table, Value, section, show};
 use super::value::{Count, Seconds, quoted, word, words};
 use crate::address::Address;
-use crate::pattern::Pattern;
 use crate::scrub::Scrub;
+use spanbridge::pattern::Pattern;
 
 /// Most messages that a consumer can be said to work on at once. Brokers count what a client may
 /// fetch ahead in 16 bits.

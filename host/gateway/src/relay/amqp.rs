@@ -30,7 +30,6 @@ mod client;
 mod connection;
 mod consumers;
 mod deliveries;
-mod destination;
 mod ending;
 mod limits;
 mod message;

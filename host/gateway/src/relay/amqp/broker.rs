@@ -4,13 +4,13 @@ use spanbridge::Outcome;
 use spanbridge_wire::amqp::{Acknowledge, ContentHeader, Frame, FrameKind, Method};
 
 use super::channel::{Channel, What};
-use super::destination::is_server_named;
 use super::ending::Ending;
 use super::message::Message;
 use super::publishes::Fingerprint;
 use super::room::Room;
 use super::state::{Call, Found, State};
 use crate::relay::Side;
+use spanbridge_wire::amqp::destination::is_server_named;
 
 impl State {
     pub(super) fn broker_frame(&mut self, frame: Frame, found: Found<'_>, call: &mut Call<'_>) {

@@ -7,7 +7,6 @@ use spanbridge_wire::amqp::{
 
 use super::channel::Channel;
 use super::consumers::Source;
-use super::destination::{is_control, is_server_named, of_publish};
 use super::ending::{Ending, How, key, settle};
 use super::limits::CHANNELS_MAX;
 use super::message::Message;
@@ -18,6 +17,7 @@ use super::state::{Call, Found, State};
 use crate::relay::awaiting::Awaiting;
 use crate::relay::splicer::Splicer;
 use crate::relay::{Side, Tools, add_template};
+use spanbridge_wire::amqp::destination::{is_control, is_server_named, of_publish};
 
 impl State {
     pub(super) fn client_frame(&mut self, frame: Frame, found: Found<'_>, call: &mut Call<'_>) {

@@ -16,7 +16,6 @@ use spanbridge_wire::amqp::ContentHeader;
 
 use super::channel::{Channel, Delivered, Delivering, What};
 use super::consumers::{Consumers, Source};
-use super::destination::{FANOUT, is_control, is_server_named, of_delivery};
 use super::ending::key;
 use super::limits::UNSETTLED_MAX;
 use super::message::Message;
@@ -29,6 +28,7 @@ use crate::measure::queue_wait;
 use crate::open_spans::{Starting, Unsettled, context};
 use crate::relay::splicer::Splicer;
 use crate::relay::{Tools, add_template};
+use spanbridge_wire::amqp::destination::{FANOUT, is_control, is_server_named, of_delivery};
 
 /// A delivery whose content header is there.
 struct Arrived<'a> {

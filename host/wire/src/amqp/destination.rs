@@ -26,10 +26,10 @@ const SERVER_NAMED: &[u8] = b"amq.gen-";
 const REPLY_TO: &[u8] = b"amq.rabbitmq.reply-to";
 
 /// Every message published to it goes to every queue that is bound.
-pub(super) const FANOUT: &[u8] = b"amq.fanout";
+pub const FANOUT: &[u8] = b"amq.fanout";
 
 /// Writes the name of a publish's destination.
-pub(super) fn of_publish(exchange: &[u8], routing_key: &[u8], name: &mut Vec<u8>) {
+pub fn of_publish(exchange: &[u8], routing_key: &[u8], name: &mut Vec<u8>) {
     name.clear();
     for part in [exchange, routing_key] {
         push(name, part);
@@ -40,12 +40,7 @@ pub(super) fn of_publish(exchange: &[u8], routing_key: &[u8], name: &mut Vec<u8>
 }
 
 /// Writes the name of a delivery's destination. Answers how much of it is the publish's.
-pub(super) fn of_delivery(
-    exchange: &[u8],
-    routing_key: &[u8],
-    queue: &[u8],
-    name: &mut Vec<u8>,
-) -> usize {
+pub fn of_delivery(exchange: &[u8], routing_key: &[u8], queue: &[u8], name: &mut Vec<u8>) -> usize {
     of_publish(exchange, routing_key, name);
     let publish = name.len();
     if exchange.is_empty() && routing_key.is_empty() && !queue.is_empty() {
@@ -68,12 +63,12 @@ fn push(name: &mut Vec<u8>, part: &[u8]) {
 }
 
 /// Answers whether the broker has named a queue.
-pub(super) fn is_server_named(queue: &[u8]) -> bool {
+pub fn is_server_named(queue: &[u8]) -> bool {
     queue.starts_with(SERVER_NAMED)
 }
 
 /// Answers whether a message is none that carries work.
-pub(super) fn is_control(exchange: &[u8], routing_key: &[u8]) -> bool {
+pub fn is_control(exchange: &[u8], routing_key: &[u8]) -> bool {
     if exchange.is_empty() {
         return is_server_named(routing_key) || routing_key.starts_with(REPLY_TO);
     }

@@ -1,0 +1,70 @@
+%% The application: starts tracing when the plugin is enabled, stops it when it is disabled.
+%%
+%% What is wrong with the configuration makes `rabbitmq-plugins enable` fail, and says what it is.
+%% At the start of a node it must not: a broker that does not come up loses more than its spans. So
+%% there it is an error in the log, the application runs, and nothing is traced.
+-module(rabbit_spanbridge_app).
+
+-behaviour(application).
+
+-include_lib("kernel/include/logger.hrl").
+
+-export([start/2, prep_stop/1, stop/1]).
+
+start(_Type, _Arguments) ->
+    case start_tracing() of
+        {ok, Supervisor} ->
+            {ok, Supervisor};
+        {error, Text} ->
+            case rabbit:is_running() of
+                true ->
+                    {error, Text};
+                false ->
+                    ?LOG_ERROR("rabbitmq_spanbridge traces nothing: ~ts", [Text]),
+                    rabbit_spanbridge_sup:start_link([])
+            end
+    end.
+
+prep_stop(State) ->
+    rabbit_spanbridge_interceptor:unregister(),
+    State.
+
+%% The exporter has ended, and has taken what was queued with it.
+stop(_State) ->
+    rabbit_spanbridge_publish:stop().
+
+start_tracing() ->
+    maybe_start([fun rabbit_spanbridge_interceptor:check/0,
+                 fun rabbit_spanbridge_nif:load/0,
+                 fun rabbit_spanbridge_config:read/0]).
+
+%% Answers what the last step answers, or the first error.
+maybe_start([Step]) ->
+    case Step() of
+        {ok, Config} -> start_with(Config);
+        {error, _} = Error -> Error
+    end;
+maybe_start([Step | Steps]) ->
+    case Step() of
+        ok -> maybe_start(Steps);
+        {error, _} = Error -> Error
+    end.
+
+start_with(Config) ->
+    case rabbit_spanbridge_publish:start(Config) of
+        {ok, Node, Exports} ->
+            case rabbit_spanbridge_sup:start_link([{Node, Exports, Config}]) of
+                {ok, Supervisor} ->
+                    ok = rabbit_spanbridge_interceptor:register(),
+                    {ok, Supervisor};
+                {error, Reason} ->
+                    rabbit_spanbridge_publish:stop(),
+                    {error, reason(Reason)}
+            end;
+        {error, _} = Error ->
+            Error
+    end.
+
+%% What the exporter said is in the middle of what the supervisor says.
+reason({shutdown, {failed_to_start_child, _, Text}}) -> Text;
+reason(Reason) -> Reason.
