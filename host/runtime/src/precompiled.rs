@@ -1,4 +1,4 @@
-//! The default component as native code: written where there is a compiler, run where there is none.
+//! The default component as native code: written with a compiler, run without one.
 //!
 //! ```text
 //! "spanbridge component 1\n" │ sha256 of the component │ its size, u64 little-endian │ native code

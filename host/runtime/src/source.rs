@@ -1,7 +1,7 @@
 //! Which component is loaded, where there is a compiler to load it with.
 //!
 //! Only WebAssembly is taken. A file of native code is refused whatever its name: see
-//! [`CodeCache`](crate::CodeCache) for the one place that native code comes from.
+//! [`CodeCache`] for the one place that native code comes from.
 
 use std::borrow::Cow;
 use std::fs::File;

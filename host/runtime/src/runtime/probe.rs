@@ -1,4 +1,4 @@
-//! Calls of a component that no message waits for, and those that show whether it is fit to be used.
+//! Calls of a component that no message waits for, and those that show whether it is fit for use.
 
 use crate::answer::Buffers;
 use crate::bits::MessageBits;
