@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.."
 target=${CARGO_TARGET_DIR:-target}
 code=$out/component.code
 # With the tests, as everywhere, so that nothing is built once more with other features.
-[ -x "$target/debug/spanbridge" ] || cargo build --workspace --bins --tests --quiet
+cargo build --workspace --bins --tests --quiet
 "$target/debug/spanbridge" component precompile ${component:+--component "$component"} --output "$code"
 SPANBRIDGE_PRECOMPILED=$(realpath "$code") CARGO_INCREMENTAL=0 cargo build --quiet \
   --package spanbridge-rabbitmq --package spanbridge-rabbitmq-nif --profile extension
