@@ -6,7 +6,7 @@
 //! | somebody else's | CLIENT, child of it and linked to it | none |
 //! | somebody else's, route untrusted | PRODUCER, root, linked to it | ours replaces it |
 //! | a copy of ours | PRODUCER, related to it by the route's policy | ours replaces it |
-//! | ours, of a host in front | as somebody else's | none |
+//! | ours, just written by a host in front | none, that host has made it | none |
 
 use alloc::vec::Vec;
 
@@ -27,6 +27,10 @@ use crate::route::Route;
 use crate::span::{self, Head, Kind, Pointer};
 
 const NANOSECONDS_PER_MILLISECOND: u64 = 1_000_000;
+
+/// Age of our context up to which a host in front is taken to have just written it: far above what
+/// a message takes to the broker, and below the time after which programs send one again.
+const PASSED_ON_MS_MAX: u64 = 1000;
 
 /// A message, read.
 struct Publish<'a> {
@@ -69,6 +73,9 @@ pub(crate) fn publish(
 
 impl Publish<'_> {
     fn decide(&self, out: &mut Output, random: &mut Random) -> Decision {
+        if let Some(passed_on) = self.passed_on(out) {
+            return passed_on;
+        }
         let mut members = Vec::new();
         let (lineage, kind) = self.stand(random, &mut members);
         let span_id = random.span_id();
@@ -108,7 +115,7 @@ impl Publish<'_> {
         };
         if route.restart {
             (lineage::root(route, random, true, members), Kind::Producer)
-        } else if self.is_copy() {
+        } else if self.found.own_time_ms.is_some() {
             let lineage = lineage::relate(route, self.copied_relation(), remote, random, members);
             (lineage, Kind::Producer)
         } else {
@@ -116,9 +123,22 @@ impl Publish<'_> {
         }
     }
 
-    /// Our own context, which no host in front of this one can have written into this message.
-    fn is_copy(&self) -> bool {
-        self.found.own_time_ms.is_some() && !self.bits.contains(MessageBits::RELAYED)
+    /// What is decided about a message that a host in front of this one has just written our
+    /// context into. `None`: about this one, nothing is yet.
+    fn passed_on(&self, out: &Output) -> Option<Decision> {
+        let may_be = self.bits.contains(MessageBits::RELAYED) && !self.route.restart;
+        let written_ms = self.found.own_time_ms.filter(|_| may_be)?;
+        let now_ms = self.message.start / NANOSECONDS_PER_MILLISECOND;
+        if now_ms.abs_diff(written_ms) >= PASSED_ON_MS_MAX {
+            return None;
+        }
+        let remote = self.found.remote.as_ref()?;
+        let mut bits = found_bits(self.found, self.body, self.route, self.parts.body);
+        bits.set(VerdictBits::SAMPLED, remote.parts.flags.is_sampled());
+        let (span_id, published, not_before) = (SpanId(0), 0, 0);
+        let (edits_end, key_end) = (out.rest.len(), out.rest.len());
+        let trace_id = remote.parts.trace_id;
+        Some(Decision { trace_id, span_id, published, not_before, bits, edits_end, key_end })
     }
 
     /// A copy is related like a delivery; a copy is a second attempt, which `auto` links.
@@ -149,7 +169,7 @@ impl Publish<'_> {
 
     fn verdict_bits(&self, lineage: &Lineage) -> VerdictBits {
         let found = self.found;
-        let copied = self.is_copy() && !self.route.restart;
+        let copied = found.own_time_ms.is_some() && !self.route.restart;
         let mut bits = found_bits(found, self.body, self.route, self.parts.body);
         bits.set(VerdictBits::SAMPLED, lineage.flags().is_sampled());
         bits.set(VerdictBits::COPIED, copied);

@@ -92,19 +92,28 @@ fn a_copy_of_our_own_context_is_replaced_and_linked() {
 }
 
 #[test]
-fn our_own_context_stays_where_a_host_in_front_may_have_written_it() {
+fn our_own_context_stays_where_a_host_in_front_has_just_written_it() {
     let mut component = with(|settings| settings.relation = Relation::Auto);
     let first = publish(&mut component, &Parts::to("orders"), |_| {});
     let relayed = Parts::to("orders").apply(&first.edits);
-    let bits = MessageBits::RELAYED.bits();
-    let again = publish(&mut component, &relayed, |message| message.bits = bits.into());
-    assert!(again.edits.is_empty() && again.has(VerdictBits::FOUND));
-    assert!(!again.has(VerdictBits::COPIED) && !again.has(VerdictBits::INJECTED));
-    let span = &again.spans[0];
-    assert_eq!(span.kind(), SpanKind::Client);
-    assert_eq!(span.parent_span_id, first.spans[0].span_id);
-    let fresh = publish(&mut component, &Parts::to("orders"), |message| message.bits = bits.into());
-    assert!(fresh.has(VerdictBits::INJECTED), "only context that is there stays");
+    let mut after = |ms: u64, parts: &Parts| {
+        publish(&mut component, parts, |message| {
+            message.bits = MessageBits::RELAYED.bits().into();
+            message.start += ms * 1_000_000;
+            message.end += ms * 1_000_000;
+        })
+    };
+    let passed_on = after(999, &relayed);
+    assert!(passed_on.edits.is_empty() && passed_on.spans.is_empty());
+    assert!(passed_on.has(VerdictBits::FOUND) && passed_on.verdict.span_id == 0);
+    assert!(!passed_on.has(VerdictBits::COPIED));
+    let copied = after(1000, &relayed);
+    assert!(copied.has(VerdictBits::COPIED | VerdictBits::INJECTED), "sent again by its program");
+    assert_eq!(copied.spans[0].links[0].span_id, first.spans[0].span_id);
+    assert!(after(0, &Parts::to("orders")).has(VerdictBits::INJECTED), "none is there");
+    let theirs = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let theirs = Parts::to("orders").header("traceparent", theirs);
+    assert_eq!(after(0, &theirs).spans[0].kind(), SpanKind::Client, "somebody else's");
 }
 
 #[test]

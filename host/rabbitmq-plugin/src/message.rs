@@ -43,32 +43,21 @@ pub struct Job<'a> {
     id: &'a [u8],
 }
 
-/// What a look through the headers finds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Found<'a> {
-    /// The Celery task.
-    pub job: Job<'a>,
-    /// Whether there are headers that carry context.
-    pub context: bool,
-}
-
 impl<'a, H: Iterator<Item = (&'a [u8], &'a [u8])> + Clone> Message<'a, H> {
-    /// Looks through the headers. `None`: there are too many.
-    pub fn find(&self, fields: &Fields) -> Option<Found<'a>> {
-        let (mut found, mut count) = (Found::default(), 0);
+    /// The Celery task, if it is one. `None`: there are too many headers to look through.
+    pub fn job(&self) -> Option<Job<'a>> {
+        let (mut job, mut count) = (Job::default(), 0);
         for (name, value) in self.headers.clone() {
             count += 1;
             match name {
                 _ if count > HEADERS_MAX => return None,
-                b"task" => found.job.name = value,
-                b"id" => found.job.id = value,
-                _ => found.context |= fields.find(name).is_some(),
+                b"task" => job.name = value,
+                b"id" => job.id = value,
+                _ => {}
             }
         }
-        if found.job.name.is_empty() || found.job.id.is_empty() {
-            found.job = Job::default();
-        }
-        Some(found)
+        let is_task = !job.name.is_empty() && !job.id.is_empty();
+        Some(if is_task { job } else { Job::default() })
     }
 
     /// The property, else the id of a Celery task. Empty: there is none.
@@ -136,7 +125,7 @@ mod tests {
         ] {
             let (headers, message_id) = (headers.iter().copied(), message_id.as_bytes());
             let message = message(headers, message_id);
-            let job = message.find(&Fields::default()).unwrap().job;
+            let job = message.job().unwrap();
             assert_eq!((job.name, message.id(job)), (name.as_bytes(), expected.as_bytes()));
         }
     }
@@ -147,7 +136,7 @@ mod tests {
         for (count, expected) in [(HEADERS_MAX, true), (HEADERS_MAX + 1, false)] {
             let headers = std::iter::repeat_n(header, count);
             let message = message(headers, b"");
-            assert_eq!(message.find(&Fields::default()).is_some(), expected);
+            assert_eq!(message.job().is_some(), expected);
         }
     }
 

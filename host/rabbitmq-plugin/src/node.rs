@@ -17,22 +17,15 @@ use spanbridge::env::{Env, Settings};
 use spanbridge::metrics::{Counter, Counters};
 use spanbridge::resource::{RESOURCES_MAX, ResourceId, Resources};
 use spanbridge::sink::{QUEUE_SPANS_MAX, QueueLimits};
-use spanbridge::{
-    DeliverBatch, Delivery, Edit, Fields, MessageBits, Publish, PublishBatch, Runtime, Tracer,
-    VerdictBits,
-};
+use spanbridge::{Edit, Fields, MessageBits, Publish, PublishBatch, Runtime, Tracer, VerdictBits};
 use spanbridge_wire::amqp::destination;
 
-use crate::message::{Found, Message, has_room};
+use crate::message::{Message, has_room};
 use crate::queue::Queue;
-use crate::rules::{RULES_MAX, Rule, RuleConfig, Traced, exports};
+use crate::rules::{RULES_MAX, Rule, RuleConfig, exports};
 
 /// Slots at most: an Erlang machine has 1 024 schedulers at most.
 const SLOTS_MAX: usize = 1024;
-
-/// How long ago a gateway of ours has put a context into a message that it passes on, at most.
-/// Older than that, the context is one that a client has copied into another message.
-const PASSED_ON_NANOS_MAX: u64 = 1_000_000_000;
 
 /// What the broker's configuration asks for.
 #[derive(Debug, Default)]
@@ -75,7 +68,6 @@ struct Working {
     runtime: Runtime,
     tracer: Tracer,
     batch: PublishBatch,
-    look: DeliverBatch,
     destination: Vec<u8>,
 }
 
@@ -204,15 +196,11 @@ impl Channel {
         };
         let Some(traced) = &rules[number].traced else { return };
         slot.seen.add(1);
-        let Some(found) = message.find(&traced.fields) else {
+        let Some(job) = message.job() else {
             slot.skipped.add(1);
             return;
         };
-        if found.context && working.was_passed_on(message, traced, found, now) {
-            slot.passed_on.add(1);
-            return;
-        }
-        let mut bits = MessageBits::empty();
+        let mut bits = MessageBits::RELAYED;
         if !has_room(message.properties_size) {
             slot.skipped.add(1);
             bits |= MessageBits::NO_HEADERS;
@@ -221,15 +209,18 @@ impl Channel {
         batch.clear();
         let publish = Publish {
             bits,
-            id: message.id(found.job),
+            id: message.id(job),
             start: now,
             // Confirms are not seen here: the span is the moment at which the message came by.
             end: now,
             ..Publish::new(traced.route, resource, name)
         };
-        message.add_to(&mut batch.add(&publish), &traced.fields, found.job);
+        message.add_to(&mut batch.add(&publish), &traced.fields, job);
         let answer = tracer.publish(batch);
-        let edits = answer.edits(0);
+        let (edits, verdict) = (answer.edits(0), answer.verdict(0));
+        if verdict.bits.contains(VerdictBits::FOUND) && verdict.span_id == 0 {
+            slot.passed_on.add(1);
+        }
         if !edits.is_empty() {
             slot.injected.add(1);
             name_edits(edits, &traced.fields, apply);
@@ -277,33 +268,8 @@ impl Slot {
 }
 
 impl Working {
-    /// Whether a gateway of ours has just put the context into the message: it has made the span,
-    /// and another one would be its double.
-    ///
-    /// When a message was published is a question about its context, and the component answers it
-    /// where a message is delivered. This one is not: no route of the plugin has spans for that.
-    fn was_passed_on<'a>(
-        &mut self,
-        message: &Message<'a, impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone>,
-        traced: &Traced,
-        found: Found<'a>,
-        now: u64,
-    ) -> bool {
-        self.look.clear();
-        let look = Delivery {
-            bits: MessageBits::READ_ONLY,
-            start: now,
-            ..Delivery::new(traced.route, ResourceId::DEFAULT, &self.destination)
-        };
-        message.add_to(&mut self.look.add(&look), &traced.fields, found.job);
-        let verdict = self.tracer.deliver(&mut self.look).verdict(0);
-        let is_ours = verdict.bits.contains(VerdictBits::PUBLISH_TIME_OWN);
-        is_ours && now.abs_diff(verdict.published) < PASSED_ON_NANOS_MAX
-    }
-
     fn new(runtime: &Runtime) -> Self {
-        let (batch, look) = (runtime.publish_batch(), runtime.deliver_batch());
-        let (tracer, destination) = (runtime.tracer(), Vec::new());
-        Self { runtime: runtime.clone(), tracer, batch, look, destination }
+        let (tracer, batch) = (runtime.tracer(), runtime.publish_batch());
+        Self { runtime: runtime.clone(), tracer, batch, destination: Vec::new() }
     }
 }

@@ -28,8 +28,8 @@ bitflags! {
         const ESTIMATED = 1 << 9;
         /// The broker says that it may have been delivered before.
         const REDELIVERED = 1 << 10;
-        /// A publish that may have come through another host of a component: our context in it is
-        /// no copy, and stays.
+        /// A publish that may have come through another host of a component: our context in it
+        /// stays, and there is no span, where it is less than a second old.
         const RELAYED = 1 << 11;
         /// When a delivery was published, its program says, and not the broker.
         const PUBLISHED_BY_PRODUCER = 1 << 12;
