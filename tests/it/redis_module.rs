@@ -3,6 +3,7 @@
 use anyhow::Result;
 use spanbridge_tests::{RedisModule, Span};
 
+mod bullmq;
 mod celery;
 mod faults;
 mod lifecycle;

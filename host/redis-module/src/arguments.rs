@@ -52,15 +52,21 @@ fn is_named(name: &[u8], prefix: &str, key: &[u8]) -> bool {
     })
 }
 
-/// Adds the change of the argument at `at`, which is a body.
-pub(crate) fn change_body(filter: Filter<'_>, at: usize, edits: Edits<'_>, changes: &mut Changes) {
+/// Adds the change of the argument at `at`, which is a body, or what is left of one behind `before`
+/// bytes.
+pub(crate) fn change_body(
+    filter: Filter<'_>,
+    (at, before): (usize, usize),
+    edits: Edits<'_>,
+    changes: &mut Changes,
+) {
     let body = filter.get(at);
     let mut pieces = Vec::new();
     let mut from = 0;
     for edit in edits {
         let Edit::SpliceBody { at, remove, insert } = edit else { return };
-        let at = at as usize;
         // The runtime has checked that splices ascend and lie within the body.
+        let Some(at) = (at as usize).checked_sub(before) else { return };
         let Some(kept) = body.get(from..at) else { return };
         pieces.extend([kept, insert]);
         from = at + remove as usize;

@@ -20,6 +20,7 @@ mod entry;
 mod ffi;
 mod glob;
 mod info;
+mod job;
 mod log;
 mod module;
 mod options;

@@ -3,6 +3,7 @@
 //! ```text
 //! XADD        fields are headers              LPUSH RPUSH LPUSHX RPUSHX   each value is a body
 //! in scripts  by its pattern as well          PUBLISH SPUBLISH            in scripts: nothing
+//! EVAL EVALSHA that create a job of BullMQ: two arguments together are the body
 //! ```
 //!
 //! The span ends when the command is handed on: a filter sees no reply. Whether Redis then runs it,
@@ -21,6 +22,7 @@ use spanbridge::{MessageBits, Publish, PublishBatch, Runtime, Tracer, VerdictBit
 use crate::arguments::{change_body, change_fields};
 use crate::changes::Changes;
 use crate::ffi::{self, Filter, Level};
+use crate::job::Creation;
 use crate::options::{Kind, Options};
 use crate::rules::{Rules, queue};
 use crate::xadd::Xadd;
@@ -43,6 +45,8 @@ pub(crate) struct Module {
     rules: Rules,
     batch: PublishBatch,
     changes: Changes,
+    /// The body of a job.
+    body: Vec<u8>,
     pipeline: Option<Pipeline>,
     counters: Arc<Counters>,
     injected: u64,
@@ -88,6 +92,7 @@ impl Module {
             runtime,
             rules,
             changes: Changes::default(),
+            body: Vec::new(),
             pipeline,
             counters,
             injected: 0,
@@ -110,6 +115,7 @@ impl Module {
         match kind {
             Kind::Stream => self.entry(filter),
             Kind::List | Kind::Channel => self.bodies(kind, filter),
+            Kind::Queue => self.job(filter),
         }
         if !self.changes.is_empty() {
             self.changes.apply(filter);
@@ -183,8 +189,44 @@ impl Module {
             if bits.contains(VerdictBits::BODY_LEFT_ALONE) {
                 self.counters.bodies_left_alone.content.add(1);
             }
-            change_body(filter, at, answer.edits(at - 2), &mut self.changes);
+            change_body(filter, (at, 0), answer.edits(at - 2), &mut self.changes);
         }
+    }
+
+    fn job(&mut self, filter: Filter<'_>) {
+        if !self.rules.have(Kind::Queue) {
+            return;
+        }
+        let Some(job) = Creation::of(filter.count(), |at| filter.get(at)) else { return };
+        let by_base = || self.rules.find(Kind::Queue, job.base);
+        let Some(rule) = self.rules.find(Kind::Queue, job.queue()).or_else(by_base) else { return };
+        let [head, data, options] = [0, 1, 2].map(|behind| filter.get(job.head_at + behind));
+        if head.len() + options.len() > BODY_BYTES_MAX {
+            self.counters.bodies_left_alone.bytes.add(1);
+            return;
+        }
+        self.body.clear();
+        self.body.extend_from_slice(head);
+        self.body.extend_from_slice(options);
+        let now = now();
+        drop(self.batch.add(&Publish {
+            bits: MessageBits::NO_HEADERS | MessageBits::RELAYED,
+            body: &self.body,
+            body_size: data.len() as u64,
+            start: now,
+            end: now,
+            ..Publish::new(rule.route, ResourceId::DEFAULT, job.queue())
+        }));
+        self.counters.messages_seen.published.add(1);
+        let answer = self.tracer.publish(&mut self.batch);
+        let bits = answer.verdict(0).bits;
+        self.injected += u64::from(bits.contains(VerdictBits::INJECTED));
+        self.found += u64::from(bits.contains(VerdictBits::FOUND));
+        if bits.contains(VerdictBits::BODY_LEFT_ALONE) {
+            self.counters.bodies_left_alone.content.add(1);
+        }
+        let place = (job.head_at + 2, head.len());
+        change_body(filter, place, answer.edits(0), &mut self.changes);
     }
 
     /// Sends what is queued, within [`FLUSH_MAX`].
@@ -224,6 +266,8 @@ fn kind(name: &[u8]) -> Option<Kind> {
         Some(Kind::List)
     } else if [&b"PUBLISH"[..], b"SPUBLISH"].iter().any(is) {
         Some(Kind::Channel)
+    } else if [&b"EVAL"[..], b"EVALSHA"].iter().any(is) {
+        Some(Kind::Queue)
     } else {
         None
     }
@@ -252,6 +296,8 @@ mod tests {
             ("LPush", Some(Kind::List)),
             ("RPUSHX", Some(Kind::List)),
             ("SPUBLISH", Some(Kind::Channel)),
+            ("evalsha", Some(Kind::Queue)),
+            ("EVAL_RO", None),
             ("XACK", None),
             ("LPUSHXX", None),
             ("", None),

@@ -3,7 +3,7 @@
 //! ```text
 //! streams PATTERN                            channels PATTERN envelope KIND [field NAME]
 //! lists PATTERN envelope KIND [field NAME]   service-name | endpoint | protocol | propagators |
-//!                                            sampler | sampler-arg VALUE
+//! queues PATTERN                             sampler | sampler-arg VALUE
 //! ```
 //!
 //! What concerns OpenTelemetry stands for an `OTEL_*` variable and wins over it. A word that is not
@@ -26,8 +26,8 @@ const VARIABLES: [(&str, &str); 6] = [
     ("sampler-arg", "OTEL_TRACES_SAMPLER_ARG"),
 ];
 
-const ALLOWED: &str = "`streams`, `lists`, `channels`, `service-name`, `endpoint`, `protocol`, \
-                       `propagators`, `sampler` or `sampler-arg`";
+const ALLOWED: &str = "`streams`, `lists`, `channels`, `queues`, `service-name`, `endpoint`, \
+                       `protocol`, `propagators`, `sampler` or `sampler-arg`";
 
 /// What a message lies in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     Stream,
     List,
     Channel,
+    /// A queue of BullMQ.
+    Queue,
 }
 
 /// Destinations that are traced.
@@ -68,6 +70,7 @@ impl Options {
                 "streams" => Kind::Stream,
                 "lists" => Kind::List,
                 "channels" => Kind::Channel,
+                "queues" => Kind::Queue,
                 _ => {
                     let known = VARIABLES.iter().find(|(known, _)| *known == word);
                     let Some((_, variable)) = known else {
@@ -79,8 +82,9 @@ impl Options {
             };
             let names = Glob::parse(value(word, words.next())?)
                 .map_err(|error| format!("{word}: {error}"))?;
-            let mut envelope = None;
-            if kind != Kind::Stream {
+            let mut envelope = (kind == Kind::Queue)
+                .then(|| Envelope { kind: "bullmq".to_owned(), field: String::new() });
+            if matches!(kind, Kind::List | Kind::Channel) {
                 if words.next() != Some("envelope") {
                     return Err(format!(
                         "{word}: expected `envelope` and its kind behind the pattern: there is no \
@@ -98,8 +102,8 @@ impl Options {
         }
         if options.patterns.is_empty() {
             return Err(
-                "expected at least one of `streams`, `lists` or `channels` with a pattern, \
-                        found none"
+                "expected at least one of `streams`, `lists`, `channels` or `queues` with a \
+                 pattern, found none"
                     .to_owned(),
             );
         }
@@ -142,10 +146,11 @@ mod tests {
     #[test]
     fn patterns_and_variables_are_read() {
         let text = "streams orders:* lists celery envelope kombu service-name shop \
-                    channels news envelope json field trace sampler always_off";
+                    channels news envelope json field trace queues mail sampler always_off";
         let options = parse(text).unwrap();
         let kinds: Vec<_> = options.patterns.iter().map(|pattern| pattern.kind).collect();
-        assert_eq!(kinds, [Kind::Stream, Kind::List, Kind::Channel]);
+        assert_eq!(kinds, [Kind::Stream, Kind::List, Kind::Channel, Kind::Queue]);
+        assert_eq!(options.patterns[3].envelope.as_ref().unwrap().kind, "bullmq");
         let news = options.patterns[2].envelope.clone().unwrap();
         assert_eq!((news.kind.as_str(), news.field.as_str()), ("json", "trace"));
         let (settings, _) = options.settings().unwrap();
@@ -159,6 +164,7 @@ mod tests {
             ("stream orders", "found `stream`"),
             ("stream orders", "expected `streams`, `lists`"),
             ("streams", "streams: expected a value"),
+            ("queues", "queues: expected a value"),
             ("lists celery", "lists: expected `envelope`"),
             ("lists celery envelope", "envelope: expected a value"),
             ("service-name shop", "at least one of `streams`"),

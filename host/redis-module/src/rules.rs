@@ -43,6 +43,11 @@ impl Rules {
         patterns.iter().map(open).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Answers whether there is a rule of a kind.
+    pub(crate) fn have(&self, kind: Kind) -> bool {
+        self.0.iter().any(|rule| rule.kind == kind)
+    }
+
     /// The rule of a destination. `None`: its messages are not looked at.
     pub(crate) fn find(&self, kind: Kind, name: &[u8]) -> Option<&Rule> {
         let rule = self.0.iter().find(|rule| rule.kind == kind && rule.names.matches(name))?;
