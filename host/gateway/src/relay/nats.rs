@@ -81,11 +81,12 @@ impl Protocol for Nats {
         }
     }
 
-    fn hand_on(&mut self, from: Side, splicer: &mut Splicer<'_>, call: &mut Call<'_>) {
-        match from {
-            Side::Client => self.state.hand_on_publishes(splicer, call),
-            Side::Broker => self.state.hand_on_deliveries(splicer, call),
-        }
+    fn hand_on_publishes(&mut self, splicer: &mut Splicer<'_>, call: &mut Call<'_>) {
+        self.state.hand_on_publishes(splicer, call);
+    }
+
+    fn hand_on_deliveries(&mut self, splicer: &mut Splicer<'_>, call: &mut Call<'_>) {
+        self.state.hand_on_deliveries(splicer, call);
     }
 
     fn forget_read(&mut self) {

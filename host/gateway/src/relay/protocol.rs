@@ -45,8 +45,11 @@ pub(super) trait Protocol: Debug + Sized {
         call: &mut Call<'_, Self::Shared>,
     ) -> Walk<Self::Stop>;
 
-    /// Asks the component about the messages of a read, and changes them.
-    fn hand_on(&mut self, from: Side, splicer: &mut Splicer<'_>, call: &mut Call<'_, Self::Shared>);
+    /// Asks the component about the publishes of a read, and changes them.
+    fn hand_on_publishes(&mut self, splicer: &mut Splicer<'_>, call: &mut Call<'_, Self::Shared>);
+
+    /// The same for deliveries.
+    fn hand_on_deliveries(&mut self, splicer: &mut Splicer<'_>, call: &mut Call<'_, Self::Shared>);
 
     /// What was read has gone on.
     fn forget_read(&mut self);
@@ -118,7 +121,10 @@ impl<P: Protocol> ProtocolRelay<P> {
     ) -> Relayed {
         let mut splicer = Splicer::new(input, out);
         let mut walk = self.protocol.read(from, input, call);
-        self.protocol.hand_on(from, &mut splicer, call);
+        match from {
+            Side::Client => self.protocol.hand_on_publishes(&mut splicer, call),
+            Side::Broker => self.protocol.hand_on_deliveries(&mut splicer, call),
+        }
         self.protocol.forget_read();
         if let Some(stop) = walk.stop.take() {
             self.raw = true;
