@@ -51,6 +51,18 @@ impl PluginBed {
     /// # Errors
     /// As [`Self::shared`].
     pub fn start(faulty: bool, settings: &str) -> Result<Option<Self>> {
+        Self::start_with(faulty, settings, Vec::new())
+    }
+
+    /// The same, with more variables in the broker's environment.
+    ///
+    /// # Errors
+    /// As [`Self::shared`].
+    pub fn start_with(
+        faulty: bool,
+        settings: &str,
+        more: Vec<(String, String)>,
+    ) -> Result<Option<Self>> {
         let Some(receiver) = Receiver::shared()? else { return Ok(None) };
         let Some(archive) = tool::rabbitmq_plugin(faulty)? else { return Ok(None) };
         let Some(program) = tool::rabbitmq_server()? else { return Ok(None) };
@@ -67,6 +79,7 @@ impl PluginBed {
         let advanced = advanced.display().to_string();
         variables.push(("RABBITMQ_ADVANCED_CONFIG_FILE".to_owned(), advanced));
         variables.push(("OTEL_BSP_SCHEDULE_DELAY".to_owned(), "100".to_owned()));
+        variables.extend(more);
         let Some(server) = RabbitMq::start_with(VHOSTS, variables)? else { return Ok(None) };
         Ok(Some(Self { server, tap, _folder: folder }))
     }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::brokers::Brokers;
 use crate::load::{Loaded, at_rate, saturated};
 use crate::peer::Peers;
 use crate::programs::Program;
-use crate::protocol::{Broker, Form, Protocol};
+use crate::protocol::{Form, Protocol};
 use crate::target::Target;
 use crate::usage::{Moment, Used};
 
@@ -51,7 +52,7 @@ pub(crate) struct Cell {
 pub(crate) struct Stand<'a> {
     pub protocol: Protocol,
     pub folder: &'a Path,
-    pub broker: &'a Broker,
+    pub brokers: &'a Brokers,
     /// Of spans.
     pub receiver: SocketAddr,
     pub length: Duration,
@@ -63,6 +64,8 @@ pub(crate) struct Sample {
     pub rate: f64,
     pub proxy: f64,
     pub broker: f64,
+    /// Of the broker's time, that of its busiest thread.
+    pub busiest: f64,
     pub load: f64,
     pub p50: f64,
     pub p99: f64,
@@ -78,11 +81,13 @@ pub(crate) struct Sample {
 
 impl Cell {
     pub(crate) fn measure(self, stand: &Stand<'_>) -> anyhow::Result<Sample> {
-        let Stand { protocol, folder, broker, receiver, length } = *stand;
-        let proxy = self.target.start(protocol, folder, broker.address(), receiver)?;
-        let address = proxy.as_ref().map_or(broker.address(), |proxy| proxy.address);
-        let mut pids = vec![std::process::id(), broker.pid()?];
-        pids.extend(proxy.as_ref().map(Program::pid));
+        let Stand { protocol, folder, brokers, receiver, length } = *stand;
+        let (broker, broker_pid) = brokers.of(self.target)?;
+        let proxy = self.target.start(protocol, folder, broker, receiver)?;
+        let address = proxy.as_ref().map_or(broker, |proxy| proxy.address);
+        let mut pids = vec![std::process::id(), broker_pid];
+        // What exports for a broker's extension stands where a proxy does.
+        pids.extend(proxy.as_ref().map(Program::pid).or(brokers.exporter(self.target)?));
 
         let mut peers =
             Peers::connect(protocol, address, self.load.sessions(), self.target.form())?;
@@ -112,9 +117,9 @@ impl Cell {
         let none = Used::default();
         let proxy = proxy.first().unwrap_or(&none);
         anyhow::ensure!(*messages > 0, "nothing came back");
-        // Else this would measure a gateway that lets messages pass.
-        let injected = *header > 0;
-        anyhow::ensure!(injected, "{}: messages came back without context", self.target.name());
+        // Else this would measure something that lets messages pass, or that is not switched off.
+        let (has, expected) = (*header > 0, self.target.injects());
+        anyhow::ensure!(has == expected, "{}: context came back: {has}", self.target.name());
 
         let rate = *messages as f64 / seconds;
         let foreign = foreign / 1e9 / seconds;
@@ -145,6 +150,7 @@ impl Cell {
             rate,
             proxy: micro(proxy),
             broker: micro(broker),
+            busiest: broker.busiest() / 1e3 / *messages as f64,
             load: micro(load),
             p50,
             p99,

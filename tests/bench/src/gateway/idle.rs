@@ -23,8 +23,8 @@ pub(crate) fn per_thousand(
     stand: &Stand<'_>,
     rounds: &mut Rounds,
 ) -> anyhow::Result<f64> {
-    let Stand { protocol, folder, broker, receiver, .. } = *stand;
-    let proxy = target.start(protocol, folder, broker.address(), receiver)?;
+    let Stand { protocol, folder, brokers, receiver, .. } = *stand;
+    let proxy = target.start(protocol, folder, brokers.of(target)?.0, receiver)?;
     let Some(proxy) = proxy else { return Ok(0.0) };
     let first = Peers::connect(protocol, proxy.address, FIRST, target.form())?;
     thread::sleep(SETTLE);

@@ -5,11 +5,15 @@
 //!   └── every message is published and comes back: two ways through the proxy, two spans
 //! ```
 //!
+//! Or what a broker pays for our extension in it, beside a broker without one (`extension`).
+//!
 //! Every target is started anew for each measurement, in an order of chance; rounds in which others
 //! used the machine do not count. `host/gateway/docs/benchmarks.md` has the method and numbers.
 
 mod amqp;
+mod brokers;
 mod cell;
+mod extension;
 mod idle;
 mod load;
 mod nats;
@@ -31,6 +35,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::bail;
 use serde_json::json;
 
+use brokers::Brokers;
 use cell::{Cell, Load, Stand};
 use protocol::Protocol;
 use rounds::Rounds;
@@ -95,6 +100,8 @@ fn main() -> anyhow::Result<()> {
     match &arguments.collect::<Vec<_>>()[..] {
         [] => protocols.into_iter().try_for_each(|protocol| all(protocol, &FULL)),
         ["--quick"] => protocols.into_iter().try_for_each(|protocol| all(protocol, &QUICK)),
+        ["extension"] => extension::all(&protocols, &FULL),
+        ["extension", "--quick"] => extension::all(&protocols, &QUICK),
         ["profile", target, seconds] => {
             let (sessions, window) = one.saturated()[one.saturated().len() / 2];
             profile(one, target, seconds.parse()?, Load::Saturated { sessions, window })
@@ -105,7 +112,9 @@ fn main() -> anyhow::Result<()> {
         }
         _ => {
             let names = Protocol::ALL.map(Protocol::name).join(" | ");
-            bail!("expected [{names}] [--quick | profile TARGET SECONDS [SESSIONS]]")
+            bail!(
+                "expected [{names}] [--quick | extension [--quick] | profile TARGET SECONDS [SESSIONS]]"
+            )
         }
     }
 }
@@ -119,16 +128,22 @@ fn protocols(name: &str) -> Vec<Protocol> {
 
 /// Loads one target for some seconds, for a profiler to look at.
 fn profile(protocol: Protocol, name: &str, seconds: u64, load: Load) -> anyhow::Result<()> {
-    let Some(target) = Target::ALL.into_iter().find(|target| target.name() == name) else {
-        let names = Target::ALL.map(Target::name).join("`, `");
+    let all = Target::ALL.into_iter().chain(Target::BROKERS);
+    let Some(target) = all.clone().find(|target| target.name() == name) else {
+        let names = all.map(Target::name).collect::<Vec<_>>().join("`, `");
         bail!("expected one of `{names}`, found `{name}`");
     };
-    let (folder, broker) = (tempfile::tempdir()?, protocol.broker()?);
+    let (folder, receiver) = (tempfile::tempdir()?, sink::start()?);
+    let brokers = if Target::BROKERS.contains(&target) {
+        Brokers::with_extension(protocol, receiver)?
+    } else {
+        Brokers::bare(protocol.broker()?)
+    };
     let stand = Stand {
         protocol,
         folder: folder.path(),
-        broker: &broker,
-        receiver: sink::start()?,
+        brokers: &brokers,
+        receiver,
         length: Duration::from_secs(seconds),
     };
     println!("{:#}", Cell { load, target }.measure(&stand)?.raw);
@@ -136,13 +151,14 @@ fn profile(protocol: Protocol, name: &str, seconds: u64, load: Load) -> anyhow::
 }
 
 fn all(protocol: Protocol, extent: &Extent) -> anyhow::Result<()> {
-    let (folder, broker, rate) = (tempfile::tempdir()?, protocol.broker()?, protocol.rate());
+    let (folder, rate) = (tempfile::tempdir()?, protocol.rate());
+    let brokers = Brokers::bare(protocol.broker()?);
     let path = programs::root().join("tests/bench/results").join(protocol.results());
     let mut rounds = Rounds::new(File::create(&path)?);
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     rounds.note(&json!({ "unix_seconds": since, "length": extent.length.as_secs_f64() }))?;
     let (receiver, length) = (sink::start()?, extent.length);
-    let stand = Stand { protocol, folder: folder.path(), broker: &broker, receiver, length };
+    let stand = Stand { protocol, folder: folder.path(), brokers: &brokers, receiver, length };
 
     let open = Load::Rate { sessions: RATE_SESSIONS, rate };
     let saturated = protocol.saturated().iter();

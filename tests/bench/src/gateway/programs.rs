@@ -81,11 +81,29 @@ pub(crate) fn rabbitmq() -> anyhow::Result<RabbitMq> {
 
 /// Redis of Debian, which keeps nothing on disk.
 pub(crate) fn redis_server() -> anyhow::Result<Program> {
+    redis_server_with(&[], &[])
+}
+
+/// The same with more arguments, and variables in its environment.
+pub(crate) fn redis_server_with(
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> anyhow::Result<Program> {
     let address = free_address()?;
     let mut command = Command::new("redis-server");
     command.args(["--bind", "127.0.0.1", "--port", &address.port().to_string()]);
-    command.args(["--save", "", "--appendonly", "no"]);
+    command.args(["--save", "", "--appendonly", "no"]).args(arguments);
+    command.envs(variables.iter().copied());
     Program::start(command, address).context("`tests/tools/install.sh redis` installs redis-server")
+}
+
+/// What Redis answers to a command, by lines.
+pub(crate) fn redis_says(address: SocketAddr, words: &[&str]) -> anyhow::Result<Vec<String>> {
+    let port = address.port().to_string();
+    let output = Command::new("redis-cli").args(["-e", "-p", &port]).args(words).output()?;
+    let said = String::from_utf8(output.stdout)?;
+    anyhow::ensure!(output.status.success(), "`{}`: {said}", words.join(" "));
+    Ok(said.lines().map(str::to_owned).collect())
 }
 
 /// HAProxy in TCP mode with one thread, and buffers as large as ours: smaller ones flatter us.

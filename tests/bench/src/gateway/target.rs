@@ -1,4 +1,4 @@
-//! What a load may be sent through.
+//! What a load may be sent through, and brokers with and without our extension.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -21,6 +21,14 @@ pub(crate) enum Target {
     Exporting,
     /// The same, one trace in a hundred.
     ExportingFew,
+    /// A broker that has no extension.
+    Bare,
+    /// The same, and clients write the context that the extension would write.
+    BareInjected,
+    /// A broker that has our extension, switched off.
+    SwitchedOff,
+    /// A broker that has our extension, which exports its spans.
+    Extended,
 }
 
 impl Target {
@@ -44,8 +52,12 @@ impl Target {
         Self::ExportingFew,
     ];
 
+    /// Brokers alone, for what an extension costs them.
+    pub(crate) const BROKERS: [Self; 4] =
+        [Self::Bare, Self::BareInjected, Self::SwitchedOff, Self::Extended];
+
     pub(crate) fn is_gateway(self) -> bool {
-        !matches!(self, Self::Direct | Self::HaProxy | Self::Nutcracker)
+        matches!(self, Self::Relay | Self::Gateway | Self::Exporting | Self::ExportingFew)
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -57,18 +69,30 @@ impl Target {
             Self::Gateway => "gateway, spans made",
             Self::Exporting => "gateway, spans exported",
             Self::ExportingFew => "gateway, 1 % exported",
+            Self::Bare => "without it",
+            Self::BareInjected => "without it, clients write context",
+            Self::SwitchedOff => "with it, switched off",
+            Self::Extended => "with it",
         }
     }
 
     /// Who does not inject carries what was injected: so the broker has the same work.
     pub(crate) fn form(self) -> Form {
         match self {
-            Self::Direct | Self::HaProxy | Self::Nutcracker | Self::Relay => Form::Injected,
+            Self::Direct | Self::HaProxy | Self::Nutcracker | Self::Relay | Self::BareInjected => {
+                Form::Injected
+            }
             Self::Gateway | Self::Exporting | Self::ExportingFew => Form::Plain,
+            Self::Bare | Self::SwitchedOff | Self::Extended => Form::Plain,
         }
     }
 
-    /// Starts it; nothing is in front of the broker for [`Self::Direct`].
+    /// Whether messages come back with context, whoever has written it.
+    pub(crate) fn injects(self) -> bool {
+        !matches!(self, Self::Bare | Self::SwitchedOff)
+    }
+
+    /// Starts it; nothing is in front of the broker for [`Self::Direct`] and [`Self::BROKERS`].
     pub(crate) fn start(
         self,
         protocol: Protocol,
@@ -77,7 +101,9 @@ impl Target {
         receiver: SocketAddr,
     ) -> anyhow::Result<Option<Program>> {
         let spans = match self {
-            Self::Direct => return Ok(None),
+            Self::Direct | Self::Bare | Self::BareInjected | Self::SwitchedOff | Self::Extended => {
+                return Ok(None);
+            }
             Self::HaProxy => return programs::haproxy(folder, broker).map(Some),
             Self::Nutcracker => return programs::nutcracker(folder, broker).map(Some),
             Self::Relay => Spans::Off,

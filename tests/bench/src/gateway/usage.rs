@@ -71,6 +71,11 @@ impl Used {
         }
     }
 
+    /// Nanoseconds of the thread that used the most: of Redis, the one that runs commands.
+    pub(crate) fn busiest(&self) -> f64 {
+        self.threads.values().max().map_or(0.0, |used| *used as f64)
+    }
+
     /// Nanoseconds a message, by thread, for the raw numbers.
     pub(crate) fn per_message(&self, messages: u64) -> Value {
         let per = |nanoseconds: f64| (nanoseconds / messages as f64).round();
