@@ -1,7 +1,7 @@
 # Each target is a few lines; what has to decide something is a script in tests/tools.
 TIME ?= 60
 .DEFAULT_GOAL := help
-.PHONY: help build guest demo check test lint fmt fuzz soak client-suite bench bench-gateway redis-module rabbitmq-plugin doc wit deny tools clean
+.PHONY: help build guest demo check test lint fmt fuzz soak client-suite bench bench-gateway bench-extensions redis-module rabbitmq-plugin doc wit deny tools clean
 
 help: ## prints this list
 	@echo 'usage: make TARGET'
@@ -52,6 +52,10 @@ bench-gateway: ## measures the gateway beside HAProxy, ten minutes a protocol; A
 	tests/tools/install.sh linker wasm python rabbitmq redis bench
 	cargo build --release -p spanbridge-gateway --bin spanbridge
 	cargo run --release -p spanbridge-bench --bin spanbridge-bench-gateway -- $(ARGS)
+
+bench-extensions: redis-module rabbitmq-plugin ## measures brokers with our extension in them and without; ARGS=--quick
+	cargo build --release -p spanbridge-bench --bin spanbridge-bench-gateway
+	cargo run --release -p spanbridge-bench --bin spanbridge-bench-gateway -- extension $(ARGS)
 
 redis-module: ## builds what redis-server loads: target/extension-of/default/libspanbridge_redis.so
 	tests/tools/install.sh linker wasm

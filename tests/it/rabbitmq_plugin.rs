@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde_json::Value;
 use spanbridge_tests::Client;
 
+mod bytes;
 mod clients;
 mod faults;
 mod lifecycle;

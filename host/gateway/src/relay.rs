@@ -21,7 +21,6 @@ use crate::open_spans::OpenSpans;
 pub mod amqp;
 mod awaiting;
 pub mod bodies;
-mod edits;
 mod held;
 pub mod nats;
 mod protocol;

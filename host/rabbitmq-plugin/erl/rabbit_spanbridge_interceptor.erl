@@ -63,26 +63,15 @@ intercept(Method, Content, From) ->
 traced(_Method, Content, untraced) ->
     Content;
 traced(#'basic.publish'{exchange = Exchange, routing_key = Key}, Content, From) ->
-    Decoded = rabbit_binary_parser:ensure_content_decoded(Content),
-    #content{properties = Properties, properties_bin = Encoded} = Decoded,
-    #'P_basic'{headers = Headers, message_id = MessageId, correlation_id = CorrelationId} =
-        Properties,
-    Message = {Headers, MessageId, CorrelationId, size(Encoded, Properties)},
-    case rabbit_spanbridge_publish:headers(From, {Exchange, Key}, Message) of
-        unchanged ->
-            Content;
-        Changed ->
-            rabbit_binary_generator:clear_encoded_content(
-              Decoded#content{properties = Properties#'P_basic'{headers = Changed}})
+    %% What a client sent is there in its encoding; what another plugin made may not be.
+    Encoded = rabbit_binary_generator:ensure_content_encoded(Content, rabbit_framing_amqp_0_9_1),
+    #content{properties_bin = Properties} = Encoded,
+    case rabbit_spanbridge_publish:properties(From, Exchange, Key, Properties) of
+        unchanged -> Content;
+        Changed -> Encoded#content{properties = none, properties_bin = Changed}
     end;
 traced(_Method, Content, _From) ->
     Content.
-
-%% What a client sent is there in its encoding; what another plugin made may not be.
-size(Encoded, _Properties) when is_binary(Encoded) ->
-    byte_size(Encoded);
-size(none, Properties) ->
-    iolist_size(rabbit_framing_amqp_0_9_1:encode_properties(Properties)).
 
 %% The name that the client gave its connection, else its user.
 service(Channel) ->

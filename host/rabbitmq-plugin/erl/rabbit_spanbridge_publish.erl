@@ -1,10 +1,10 @@
 %% One publish, whatever told us of it.
 %%
-%% Answers the headers that the message is to have, or that it stays as it is. What intercepts
+%% Answers the properties that the message is to have, or that it stays as it is. What intercepts
 %% (a channel, or a newer broker's message interceptor) is a thin module above this one.
 -module(rabbit_spanbridge_publish).
 
--export([start/1, stop/0, handle/0, headers/3, failed/0, failures/0]).
+-export([start/1, stop/0, handle/0, properties/4, failed/0, failures/0]).
 
 %% The node's handle, and a counter of failures: where every process finds them.
 -define(KEY, rabbit_spanbridge).
@@ -53,19 +53,12 @@ failures() ->
         stopped -> 0
     end.
 
-%% `From` is the vhost and whose spans these are; `To` the exchange and the routing key. Answers
-%% `unchanged` or the new headers.
-headers(From, {Exchange, Key}, {Headers, MessageId, CorrelationId, Size}) ->
+%% `From` is the vhost and whose spans these are; `Properties` are encoded, as of AMQP 0-9-1.
+%% Answers `unchanged` or the new properties.
+properties(From, Exchange, Key, Properties) ->
     case channel(From) of
-        stopped ->
-            unchanged;
-        Channel ->
-            Edits = rabbit_spanbridge_nif:publish(Channel, Exchange, Key, Headers, MessageId,
-                                                  CorrelationId, Size),
-            case Edits of
-                unchanged -> unchanged;
-                _ -> rabbit_spanbridge_headers:edit(Edits, Headers)
-            end
+        stopped -> unchanged;
+        Channel -> rabbit_spanbridge_nif:publish(Channel, Exchange, Key, Properties)
     end.
 
 channel(From) ->

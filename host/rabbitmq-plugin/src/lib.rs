@@ -19,7 +19,7 @@ mod node;
 mod queue;
 mod rules;
 
-pub use message::{HEADERS_MAX, Job, Message};
+pub use message::HEADERS_MAX;
 pub use node::{Channel, Node, NodeConfig};
 pub use queue::{Frame, Queue};
 pub use rules::{RULES_MAX, RuleConfig};

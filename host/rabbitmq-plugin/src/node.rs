@@ -1,8 +1,8 @@
 //! The plugin in one node: a runtime, rules, and an instance for each scheduler.
 //!
 //! ```text
-//! publish ─▶ rule? ─▶ this scheduler's slot ─▶ component ─▶ edits ─▶ the broker's process
-//!              │ none, control traffic   │ taken or stopped        spans ─▶ queue
+//! publish ─▶ rule? ─▶ this scheduler's slot ─▶ component ─▶ properties ─▶ the broker's process
+//!              │ none, control traffic   │ taken or stopped   spans ─▶ queue
 //!              ▼                         ▼
 //!              the message goes on as it came
 //! ```
@@ -17,10 +17,13 @@ use spanbridge::env::{Env, Settings};
 use spanbridge::metrics::{Counter, Counters};
 use spanbridge::resource::{RESOURCES_MAX, ResourceId, Resources};
 use spanbridge::sink::{QUEUE_SPANS_MAX, QueueLimits};
-use spanbridge::{Edit, Fields, MessageBits, Publish, PublishBatch, Runtime, Tracer, VerdictBits};
-use spanbridge_wire::amqp::destination;
+use spanbridge::{
+    Edits, Fields, MessageBits, Publish, PublishBatch, Runtime, Tracer, VerdictBits,
+    with_header_edits,
+};
+use spanbridge_wire::amqp::{ContentHeader, Properties, Rewrite, destination};
 
-use crate::message::{Message, has_room};
+use crate::message::{Amqp, Message, has_room};
 use crate::queue::Queue;
 use crate::rules::{RULES_MAX, Rule, RuleConfig, exports};
 
@@ -57,7 +60,12 @@ pub struct Node {
 struct Slot {
     seen: Counter,
     injected: Counter,
+    /// There would be no room for a context.
     skipped: Counter,
+    /// A context could not be written safely.
+    refused: Counter,
+    /// Its headers cannot be read, or are too many.
+    unreadable: Counter,
     passed_on: Counter,
     working: Mutex<Option<Working>>,
 }
@@ -69,6 +77,9 @@ struct Working {
     tracer: Tracer,
     batch: PublishBatch,
     destination: Vec<u8>,
+    /// The properties that came, as a frame, and those that go on.
+    frame: Vec<u8>,
+    rewritten: Vec<u8>,
 }
 
 /// The rules of one channel of the broker's.
@@ -147,12 +158,14 @@ impl Node {
     }
 
     /// What was counted of messages, by name and reason.
-    pub fn counted(&self) -> [(&'static str, &'static str, u64); 4] {
+    pub fn counted(&self) -> [(&'static str, &'static str, u64); 6] {
         let sum = |which: fn(&Slot) -> &Counter| self.slots.iter().map(|it| which(it).get()).sum();
         [
             ("messages_seen", "", sum(|slot| &slot.seen)),
+            ("messages_unreadable", "", sum(|slot| &slot.unreadable)),
             ("contexts_written", "", sum(|slot| &slot.injected)),
             ("injections_skipped", "headers_size", sum(|slot| &slot.skipped)),
+            ("injections_skipped", "refused", sum(|slot| &slot.refused)),
             ("injections_skipped", "passed_on", sum(|slot| &slot.passed_on)),
         ]
     }
@@ -172,82 +185,84 @@ impl Node {
 }
 
 impl Channel {
-    /// A message is about to be routed. `now` is in nanoseconds since the Unix epoch. Hands each
-    /// edit to `apply`, with the name of the header; none: the message is left as it is.
-    pub fn publish<'a>(
+    /// A message is about to be routed. `properties` are encoded, and begin with their flags; `now`
+    /// is in nanoseconds since the Unix epoch. Hands the properties that it is to have to `then`,
+    /// and answers what that answers; `None`: the message is left as it is.
+    pub fn publish<T>(
         &self,
-        message: &Message<'a, impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone>,
+        exchange: &[u8],
+        routing_key: &[u8],
+        properties: &[u8],
         now: u64,
-        apply: impl FnMut(&str, Edit<'_>),
-    ) {
-        let (exchange, key) = (message.exchange, message.routing_key);
-        if destination::is_control(exchange, key) {
-            return;
+        then: impl FnOnce(&[u8]) -> T,
+    ) -> Option<T> {
+        if destination::is_control(exchange, routing_key) {
+            return None;
         }
         let slot = self.node.slot();
-        let Some(mut working) = slot.take() else { return };
-        let Some(working) = working.as_mut() else { return };
-        let name = &mut working.destination;
-        destination::of_publish(exchange, key, name);
+        let mut working = slot.take()?;
+        let Working { tracer, batch, destination: name, frame, rewritten, .. } =
+            working.as_mut()?;
+        destination::of_publish(exchange, routing_key, name);
         let rules = &self.node.rules;
-        let Some(&(number, resource)) = self.rules.iter().find(|(at, _)| rules[*at].fits(name))
-        else {
-            return;
-        };
-        let Some(traced) = &rules[number].traced else { return };
+        let &(number, resource) = self.rules.iter().find(|(at, _)| rules[*at].fits(name))?;
+        let traced = rules[number].traced.as_ref()?;
         slot.seen.add(1);
-        let Some(job) = message.job() else {
-            slot.skipped.add(1);
-            return;
+        let found = ContentHeader::around(properties, frame)
+            .and_then(|header| header.properties(frame))
+            .and_then(|found| Message::read(routing_key, found));
+        let Some(message) = found else {
+            slot.unreadable.add(1);
+            return None;
         };
         let mut bits = MessageBits::RELAYED;
-        if !has_room(message.properties_size) {
+        if !has_room(properties.len()) {
             slot.skipped.add(1);
             bits |= MessageBits::NO_HEADERS;
         }
-        let Working { tracer, batch, destination: name, .. } = working;
         batch.clear();
         let publish = Publish {
             bits,
-            id: message.id(job),
+            id: message.id(),
             start: now,
             // Confirms are not seen here: the span is the moment at which the message came by.
             end: now,
             ..Publish::new(traced.route, resource, name)
         };
-        message.add_to(&mut batch.add(&publish), &traced.fields, job);
+        message.add_to(&mut batch.add(&publish), &traced.fields);
         let answer = tracer.publish(batch);
         let (edits, verdict) = (answer.edits(0), answer.verdict(0));
         if verdict.bits.contains(VerdictBits::FOUND) && verdict.span_id == 0 {
             slot.passed_on.add(1);
         }
-        if !edits.is_empty() {
-            slot.injected.add(1);
-            name_edits(edits, &traced.fields, apply);
+        if edits.is_empty() {
+            return None;
         }
+        if !rewrite(&message.properties, edits, &traced.fields, rewritten) {
+            slot.refused.add(1);
+            return None;
+        }
+        slot.injected.add(1);
+        Some(then(rewritten))
     }
 }
 
-/// Finds the names of headers for edits.
-fn name_edits<'a>(
-    edits: impl Iterator<Item = Edit<'a>>,
+/// Puts the edited properties into `out`. Answers `false` when they stay what they are: an edit
+/// that no table can hold, or none that changes anything.
+fn rewrite(
+    properties: &Properties<'_>,
+    edits: Edits<'_>,
     fields: &Fields,
-    mut apply: impl FnMut(&str, Edit<'a>),
-) {
-    for edit in edits {
-        let (Edit::SetHeader { field, key, .. } | Edit::RemoveHeader { field, key }) = edit else {
-            continue; // No route has an envelope.
-        };
-        // Both were checked when the answer came.
-        let (Some(name), Ok(key)) = (fields.name(field), std::str::from_utf8(key)) else {
-            continue;
-        };
-        if key.is_empty() {
-            apply(name, edit);
-        } else {
-            apply(&format!("{name}{key}"), edit);
-        }
-    }
+    out: &mut Vec<u8>,
+) -> bool {
+    let name = |field| fields.name(field).map(str::as_bytes);
+    with_header_edits::<Amqp, _>(edits, name, |edits| {
+        // Whether it fits frames was looked at before.
+        let Ok(rewrite) = Rewrite::plan(properties, edits, 0) else { return false };
+        out.clear();
+        rewrite.write_properties(out);
+        !rewrite.is_unchanged()
+    })
 }
 
 impl Slot {
@@ -270,6 +285,7 @@ impl Slot {
 impl Working {
     fn new(runtime: &Runtime) -> Self {
         let (tracer, batch) = (runtime.tracer(), runtime.publish_batch());
-        Self { runtime: runtime.clone(), tracer, batch, destination: Vec::new() }
+        let (destination, frame, rewritten) = <(Vec<u8>, Vec<u8>, Vec<u8>)>::default();
+        Self { runtime: runtime.clone(), tracer, batch, destination, frame, rewritten }
     }
 }

@@ -4,6 +4,7 @@
 //! the exchange of a few words; nothing here waits for the exporter.
 
 use std::collections::{HashMap, VecDeque};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use spanbridge::SpanSink;
@@ -28,6 +29,8 @@ struct State {
     spans: usize,
     bytes: usize,
     closed: bool,
+    /// Empty, and as large as the last frame: the next one need not grow.
+    spare: Vec<u8>,
 }
 
 /// A frame, being filled or full.
@@ -53,13 +56,24 @@ impl Queue {
         names.entry(resource).or_insert_with(|| name.into());
     }
 
-    /// Takes the oldest frame out. `None`: nothing waits.
+    /// Takes the oldest frame out. `None`: nothing waits. Whoever is done with it may
+    /// [give it back](Self::give_back).
     pub fn take(&self) -> Option<Frame> {
         let mut state = self.state();
         let frame = state.frames.pop_front()?;
         state.spans -= frame.spans;
         state.bytes -= frame.bytes.len();
         Some(frame)
+    }
+
+    /// Takes the memory of a frame that was sent.
+    pub fn give_back(&self, frame: Frame) {
+        let mut bytes = frame.bytes;
+        bytes.clear();
+        // One of a single large record is not kept.
+        if bytes.capacity() <= 2 * FRAME_BYTES {
+            self.state().spare = bytes;
+        }
     }
 
     /// Spans and bytes that wait.
@@ -86,10 +100,6 @@ impl Queue {
 impl SpanSink for Queue {
     fn push(&self, resource: ResourceId, run: &[u8], spans: u32) -> bool {
         let (dropped, count) = (&self.counters.spans_dropped, u64::from(spans));
-        let Some(name) = self.name_of(resource) else {
-            dropped.encode.add(count);
-            return false;
-        };
         let mut state = self.state();
         if state.closed {
             dropped.shutdown.add(count);
@@ -103,12 +113,21 @@ impl SpanSink for Queue {
             return false;
         }
         let full = |frame: &Frame| frame.bytes.len() + run.len() > FRAME_BYTES;
-        if state.frames.back().is_none_or(full) {
-            state.frames.push_back(Frame::default());
+        let is_new = state.frames.back().is_none_or(full);
+        let last = state.frames.back().filter(|_| !is_new).and_then(|frame| frame.resource);
+        // Mostly it is the one of the span before, and then nothing is looked up.
+        let name = if last == Some(resource) { None } else { Some(self.name_of(resource)) };
+        if let Some(None) = name {
+            dropped.encode.add(count);
+            return false;
+        }
+        if is_new {
+            let bytes = mem::take(&mut state.spare);
+            state.frames.push_back(Frame { bytes, ..Frame::default() });
         }
         let Some(frame) = state.frames.back_mut() else { return false };
         let before = frame.bytes.len();
-        if frame.resource != Some(resource) {
+        if let Some(name) = name.flatten() {
             frame.resource = Some(resource);
             put_resource(&mut frame.bytes, &name);
         }

@@ -159,6 +159,7 @@ pub mod sink;
 #[cfg(feature = "compiler")]
 mod source;
 mod span_sink;
+mod spelling;
 mod ticker;
 mod tracer;
 
@@ -187,4 +188,5 @@ pub use settlement::{Outcome, SettleBatch, Settlement};
 #[cfg(feature = "compiler")]
 pub use source::ComponentSource;
 pub use span_sink::SpanSink;
+pub use spelling::{Spelling, with_header_edits};
 pub use tracer::Tracer;

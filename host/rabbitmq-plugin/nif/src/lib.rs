@@ -6,22 +6,15 @@
 //! `publish` runs on a normal scheduler: it takes about a microsecond, and the component's deadline
 //! bounds it. What compiles, waits or frees runs on a dirty one.
 
-#![expect(
-    clippy::too_many_arguments,
-    reason = "a term for each: a tuple would be made anew for every message"
-)]
-
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustler::{Atom, Binary, Encoder, Env, NewBinary, ResourceArc, Term};
-use spanbridge::Edit;
-
-use spanbridge_rabbitmq::{Channel, Message, Node, NodeConfig, RuleConfig};
+use spanbridge_rabbitmq::{Channel, Node, NodeConfig, RuleConfig};
 
 mod atoms {
-    rustler::atoms! { unchanged, remove, empty, longstr }
+    rustler::atoms! { unchanged, empty }
 }
 
 /// A started plugin, as Erlang holds it.
@@ -90,44 +83,34 @@ fn channel(
     ResourceArc::new(ChannelHandle(node.0.channel(&vhost, &service)))
 }
 
-/// Answers `unchanged`, or names and values of headers to set, or `remove` in a value's place.
+/// Answers `unchanged`, or the properties that the message is to have, encoded as they came.
 #[rustler::nif]
 fn publish<'a>(
     env: Env<'a>,
     channel: ResourceArc<ChannelHandle>,
     exchange: Binary<'a>,
     routing_key: Binary<'a>,
-    headers: Term<'a>,
-    message_id: Term<'a>,
-    correlation_id: Term<'a>,
-    properties_size: usize,
+    properties: Binary<'a>,
 ) -> Term<'a> {
-    let (exchange, routing_key) = (bytes(exchange), bytes(routing_key));
-    let (message_id, correlation_id) = (text(message_id), text(correlation_id));
-    let headers = Headers(headers);
-    let message =
-        Message { exchange, routing_key, headers, message_id, correlation_id, properties_size };
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // Until the year 2554.
     let now = since.as_nanos() as u64;
-    let mut edits = Term::list_new_empty(env);
-    let mut changed = false;
-    channel.0.publish(&message, now, |name, edit| {
-        let value = match edit {
-            Edit::SetHeader { value, .. } => binary(env, value),
-            _ => atoms::remove().encode(env),
-        };
-        edits = edits.list_prepend((binary(env, name.as_bytes()), value));
-        changed = true;
-    });
-    if changed { edits } else { atoms::unchanged().encode(env) }
+    let (exchange, routing_key) = (exchange.as_slice(), routing_key.as_slice());
+    let changed = channel
+        .0
+        .publish(exchange, routing_key, properties.as_slice(), now, |changed| binary(env, changed));
+    changed.unwrap_or_else(|| atoms::unchanged().encode(env))
 }
 
 /// Answers the next spans for the exporter, `{Spans, Frame}`, or `empty`.
 #[rustler::nif]
 fn take(env: Env<'_>, node: ResourceArc<NodeHandle>) -> Term<'_> {
     match node.0.queue.take() {
-        Some(frame) => (frame.spans, binary(env, &frame.bytes)).encode(env),
+        Some(frame) => {
+            let taken = (frame.spans, binary(env, &frame.bytes)).encode(env);
+            node.0.queue.give_back(frame);
+            taken
+        }
         None => atoms::empty().encode(env),
     }
 }
@@ -147,36 +130,6 @@ fn counters(node: ResourceArc<NodeHandle>) -> Vec<Counted> {
         }
     });
     counted
-}
-
-/// The headers of a message that are texts: what is left of the list of them, or no list.
-#[derive(Clone)]
-struct Headers<'a>(Term<'a>);
-
-impl<'a> Iterator for Headers<'a> {
-    type Item = (&'a [u8], &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let (entry, rest) = self.0.list_get_cell().ok()?;
-            self.0 = rest;
-            let Ok((name, kind, value)) = entry.decode::<(Term<'a>, Atom, Term<'a>)>() else {
-                continue;
-            };
-            if kind == atoms::longstr() {
-                return Some((text(name), text(value)));
-            }
-        }
-    }
-}
-
-/// The bytes of a binary; none for any other term.
-fn text(term: Term<'_>) -> &[u8] {
-    Binary::from_term(term).map(bytes).unwrap_or_default()
-}
-
-fn bytes(binary: Binary<'_>) -> &[u8] {
-    binary.as_slice()
 }
 
 fn binary<'a>(env: Env<'a>, bytes: &[u8]) -> Term<'a> {

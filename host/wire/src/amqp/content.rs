@@ -7,9 +7,12 @@
 
 use super::decode::HEAD_LEN;
 use super::error::Error;
-use super::properties::Properties;
+use super::properties::{FLAGS_AT, Properties};
 use super::reader::Reader;
 use crate::Extent;
+
+/// The type of its frames.
+const HEADER: u8 = 2;
 
 /// The class whose properties are known; no other has content.
 pub(super) const CLASS_BASIC: u16 = 60;
@@ -43,6 +46,22 @@ impl ContentHeader {
         };
         let frame = Extent::between(0, inside.len());
         Ok(Self { channel, class, weight, body_size, flags, frame })
+    }
+
+    /// The header that a frame around encoded properties has, which begin with their flags; `frame`
+    /// becomes that frame without the byte that ends it. For those who have no frames.
+    ///
+    /// `None`: it is too short for flags, or too long for a frame.
+    pub fn around(properties: &[u8], frame: &mut Vec<u8>) -> Option<Self> {
+        let size = u32::try_from(FLAGS_AT - HEAD_LEN + properties.len()).ok()?;
+        frame.clear();
+        frame.reserve(FLAGS_AT + properties.len());
+        frame.extend_from_slice(&[HEADER, 0, 0]);
+        frame.extend_from_slice(&size.to_be_bytes());
+        frame.extend_from_slice(&CLASS_BASIC.to_be_bytes());
+        frame.extend_from_slice(&[0; FLAGS_AT - HEAD_LEN - 2]);
+        frame.extend_from_slice(properties);
+        Self::read(0, frame).ok()
     }
 
     /// The properties. `bytes` is the slice in which the header was found.

@@ -27,8 +27,11 @@ use super::reader::Reader;
 use super::table::Table;
 use crate::Extent;
 
-/// Where the first property begins in a frame: behind head, class, weight, body size and flags.
-pub(super) const FIRST_AT: usize = HEAD_LEN + 2 + 2 + 8 + 2;
+/// Where the flags are in a frame: behind head, class, weight and body size.
+pub(super) const FLAGS_AT: usize = HEAD_LEN + 2 + 2 + 8;
+
+/// Where the first property begins in a frame.
+pub(super) const FIRST_AT: usize = FLAGS_AT + 2;
 
 /// The flag of the table of headers.
 pub(super) const HEADERS: u16 = flag(2);

@@ -13,7 +13,7 @@
 //! What comes in as an edit is not trusted: a name that no table can hold is refused.
 
 use super::decode::{FRAME_END, FRAME_OVERHEAD, HEAD_LEN};
-use super::properties::{FIRST_AT, HEADERS, Properties};
+use super::properties::{FIRST_AT, FLAGS_AT, HEADERS, Properties};
 use super::table::{Entry, Table};
 use crate::limits::HEADER_EDITS_MAX;
 
@@ -120,31 +120,36 @@ impl<'a> Rewrite<'a> {
     /// Appends the rewritten frame, whole.
     #[inline]
     pub fn write(&self, out: &mut Vec<u8>) {
+        out.reserve(self.frame_len() as usize);
+        out.extend_from_slice(&self.head());
+        self.write_properties(out);
+        out.push(FRAME_END);
+    }
+
+    /// Appends the properties alone, which begin with their flags.
+    #[inline(always)]
+    pub fn write_properties(&self, out: &mut Vec<u8>) {
         let frame = self.properties.frame;
         let piece = |range| frame.get(range).unwrap_or_default();
-        let headers_at = self.properties.headers_at.range();
-        out.reserve(self.frame_len() as usize);
         if !self.changes {
-            out.extend_from_slice(frame);
-            out.push(FRAME_END);
+            out.extend_from_slice(piece(FLAGS_AT..frame.len()));
             return;
         }
-        out.extend_from_slice(&self.head());
+        let headers_at = self.properties.headers_at.range();
+        out.extend_from_slice(&(self.properties.flags | HEADERS).to_be_bytes());
         out.extend_from_slice(piece(FIRST_AT..headers_at.start));
         out.extend_from_slice(&self.table_len.to_be_bytes());
         self.write_table(out);
         out.extend_from_slice(piece(headers_at.end..frame.len()));
-        out.push(FRAME_END);
     }
 
-    /// What comes before the first property: the old bytes with another size and other flags.
+    /// What comes before the properties: the old bytes with another size.
     #[inline(always)]
-    fn head(&self) -> [u8; FIRST_AT] {
-        // There is such a chunk: flags were read from it.
-        let mut head = self.properties.frame.first_chunk().copied().unwrap_or([0; FIRST_AT]);
-        let [_, _, _, size_3, size_2, size_1, size_0, .., flags_1, flags_0] = &mut head;
+    fn head(&self) -> [u8; FLAGS_AT] {
+        // There is such a chunk: flags were read from behind it.
+        let mut head = self.properties.frame.first_chunk().copied().unwrap_or([0; FLAGS_AT]);
+        let [_, _, _, size_3, size_2, size_1, size_0, ..] = &mut head;
         [*size_3, *size_2, *size_1, *size_0] = self.size.to_be_bytes();
-        [*flags_1, *flags_0] = (self.properties.flags | HEADERS).to_be_bytes();
         head
     }
 

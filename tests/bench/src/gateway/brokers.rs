@@ -13,7 +13,7 @@ use crate::target::Target;
 
 /// A broker that waits for work busily hides what work costs.
 const ERLANG: (&str, &str) =
-    ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+sbwt none +sbwtdcpu none +sbwtdio none +JPperf true");
+    ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+sbwt none +sbwtdcpu none +sbwtdio none");
 
 /// All of a run.
 pub(crate) struct Brokers {

@@ -10,13 +10,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use spanbridge::Edits;
+use spanbridge::{Edits, Spelling, with_header_edits};
 use spanbridge_wire::amqp::{ContentHeader, HeaderEdit, Refusal, Rewrite};
 
 use super::publishes::Fingerprint;
 use crate::header_names::HeaderNames;
 use crate::measure::Measures;
-use crate::relay::edits::{Spelling, with_header_edits};
 use crate::relay::splicer::Splicer;
 use crate::routing::Choice;
 
@@ -67,11 +66,15 @@ pub(super) fn edit(
     // It was readable before.
     let properties = marked.header.properties(splicer.bytes_from(marked.frame.start));
     let properties = properties.ok_or(Refusal::HeadersMalformed)?;
-    with_header_edits::<Amqp, _>(edits, names, |edits| {
-        let rewrite = Rewrite::plan(&properties, edits, frame_max)?;
-        if !rewrite.is_unchanged() {
-            splicer.write_over(marked.frame.clone(), |out| rewrite.write(out));
-        }
-        Ok(())
-    })
+    with_header_edits::<Amqp, _>(
+        edits,
+        |field| names.get(field),
+        |edits| {
+            let rewrite = Rewrite::plan(&properties, edits, frame_max)?;
+            if !rewrite.is_unchanged() {
+                splicer.write_over(marked.frame.clone(), |out| rewrite.write(out));
+            }
+            Ok(())
+        },
+    )
 }

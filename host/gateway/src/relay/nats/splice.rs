@@ -11,14 +11,13 @@
 
 use std::sync::Arc;
 
-use spanbridge::Edits;
+use spanbridge::{Edits, Spelling, with_header_edits};
 use spanbridge_wire::limits::NatsLimits;
 use spanbridge_wire::nats::{HeaderEdit, Message, Refusal, Rewrite};
 
 use crate::header_names::HeaderNames;
 use crate::measure::Measures;
 use crate::relay::bodies::BodyEdits;
-use crate::relay::edits::{Spelling, with_header_edits};
 use crate::relay::splicer::Splicer;
 use crate::routing::Choice;
 
@@ -86,22 +85,27 @@ pub(super) fn edit(
         Some(body) => body.len_after(message.payload_len).ok_or(Skipped::Refused)?,
         None => message.payload_len,
     };
-    with_header_edits::<Nats, _>(edits, names, |edits| {
-        let rewrite = plan(bytes, message, edits, payload_len, limits)?;
-        if rewrite.is_unchanged() && body.is_none() {
-            return Ok(None);
-        }
-        if u64::from(rewrite.size()) > size_max {
-            return Err(Skipped::TooLarge);
-        }
-        let (head, end) = (message.head_len(), body_end(message));
-        splicer.write_over(marked.at..marked.at + head, |out| rewrite.write(out));
-        if let Some(body) = &body {
-            let before = bytes.get(head..end).unwrap_or_default();
-            splicer.write_over(marked.at + head..marked.at + end, |out| body.write(before, out));
-        }
-        Ok(Some(rewrite.size()))
-    })
+    with_header_edits::<Nats, _>(
+        edits,
+        |field| names.get(field),
+        |edits| {
+            let rewrite = plan(bytes, message, edits, payload_len, limits)?;
+            if rewrite.is_unchanged() && body.is_none() {
+                return Ok(None);
+            }
+            if u64::from(rewrite.size()) > size_max {
+                return Err(Skipped::TooLarge);
+            }
+            let (head, end) = (message.head_len(), body_end(message));
+            splicer.write_over(marked.at..marked.at + head, |out| rewrite.write(out));
+            if let Some(body) = &body {
+                let before = bytes.get(head..end).unwrap_or_default();
+                splicer
+                    .write_over(marked.at + head..marked.at + end, |out| body.write(before, out));
+            }
+            Ok(Some(rewrite.size()))
+        },
+    )
 }
 
 /// Where a message's payload ends, its head included.

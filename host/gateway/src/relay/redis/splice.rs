@@ -12,7 +12,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use spanbridge::Edits;
+use spanbridge::{Edits, Spelling, with_header_edits};
 use spanbridge_wire::Extent;
 use spanbridge_wire::limits::RespLimits;
 use spanbridge_wire::resp::{self, FieldEdit, FieldList, Refusal};
@@ -20,7 +20,6 @@ use spanbridge_wire::resp::{self, FieldEdit, FieldList, Refusal};
 use crate::header_names::HeaderNames;
 use crate::measure::Measures;
 use crate::relay::bodies::BodyEdits;
-use crate::relay::edits::{Spelling, with_header_edits};
 use crate::relay::splicer::Splicer;
 use crate::routing::Choice;
 
@@ -116,9 +115,11 @@ pub(super) fn edit(
     names: &HeaderNames,
 ) -> Result<(), Refusal> {
     match place {
-        Place::Fields(fields) => with_header_edits::<Resp, _>(edits, names, |edits| {
-            splicer.fields(fields, edits).map(drop)
-        }),
+        Place::Fields(fields) => with_header_edits::<Resp, _>(
+            edits,
+            |field| names.get(field),
+            |edits| splicer.fields(fields, edits).map(drop),
+        ),
         Place::Value(at) => body(splicer, *at, 0, edits),
         Place::Behind { at, before } => body(splicer, *at, *before, edits),
         Place::Kept => Ok(()),

@@ -161,3 +161,33 @@ fn edits_that_no_table_can_hold_are_refused() {
     assert_eq!(rewritten(&bytes, &edits, 0), Err(Refusal::Edit));
     assert!(rewritten(&bytes, &edits[1..], 0).is_ok());
 }
+
+#[test]
+fn properties_without_a_frame_are_rewritten_as_in_one() {
+    let edits = [set(b"traceparent", b"00-ab"), remove(b"b3")];
+    let mut around = Vec::new();
+    for (flags, list) in [
+        (0_u16, &b""[..]),
+        (0x2000, &[0, 0, 0, 4, 2, b'b', b'3', b'V'][..]),
+        (0x9000, b"\x03a/b\x02"),
+        (0x2000, b"\0\0\0\x05\x02b3"),
+    ] {
+        let bytes = frame(flags, list);
+        let alone = [&flags.to_be_bytes(), list].concat();
+        let header = ContentHeader::around(&alone, &mut around).unwrap();
+        let Some(properties) = header.properties(&around) else {
+            assert_eq!(self::header(&bytes).properties(&bytes), None, "neither is read");
+            continue;
+        };
+        let rewrite = Rewrite::plan(&properties, &edits, 0).unwrap();
+        let mut out = Vec::new();
+        rewrite.write_properties(&mut out);
+        let whole = rewritten(&bytes, &edits, 0).unwrap();
+        assert_eq!(out, whole[FLAGS_AT..whole.len() - 1]);
+        let unchanged = Rewrite::plan(&properties, &[], 0).unwrap();
+        out.clear();
+        unchanged.write_properties(&mut out);
+        assert_eq!(out, alone);
+    }
+    assert_eq!(ContentHeader::around(b"\0", &mut around), None, "flags are two bytes");
+}

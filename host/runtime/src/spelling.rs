@@ -1,14 +1,12 @@
 //! The component's edits of headers, as a protocol spells them.
 
-use spanbridge::{Edit, Edits};
-
-use crate::header_names::HeaderNames;
+use crate::edit::{Edit, Edits};
 
 /// Edits for which there is room without allocating: those of three formats at once.
 const EDITS_INLINE_MAX: usize = 8;
 
 /// How a protocol's codec wants an edit of a header.
-pub(super) trait Spelling {
+pub trait Spelling {
     /// The codec's type.
     type Edit<'a>: Copy;
 
@@ -16,24 +14,26 @@ pub(super) trait Spelling {
     fn edit<'a>(name: &'a [u8], value: Option<&'a [u8]>) -> Self::Edit<'a>;
 }
 
-/// Spells the component's edits of headers as those of the protocol.
+/// Spells the component's edits of headers as those of the protocol, and answers what `then`
+/// answers to them. `name` knows the names of fields; an edit of one without a name is passed over,
+/// as are edits of a body.
 ///
-/// Edits of a body are passed over.
-pub(super) fn with_header_edits<S: Spelling, T>(
+/// Allocates only for families of headers, and for more edits than three formats make.
+pub fn with_header_edits<'n, S: Spelling, T>(
     edits: Edits<'_>,
-    names: &HeaderNames,
+    name: impl Fn(u8) -> Option<&'n [u8]>,
     then: impl FnOnce(&[S::Edit<'_>]) -> T,
 ) -> T {
     // The names of families one after the other: they exist nowhere as one text.
     let mut composed = Vec::new();
-    for (name, key, _) in header_edits(edits.clone(), names) {
+    for (name, key, _) in header_edits(edits.clone(), &name) {
         if !key.is_empty() {
             composed.extend_from_slice(name);
             composed.extend_from_slice(key);
         }
     }
     let mut left = &composed[..];
-    let spelled = header_edits(edits.clone(), names).map(|(name, key, value)| {
+    let spelled = header_edits(edits.clone(), &name).map(|(name, key, value)| {
         if key.is_empty() {
             return S::edit(name, value);
         }
@@ -42,7 +42,7 @@ pub(super) fn with_header_edits<S: Spelling, T>(
         S::edit(name, value)
     });
     let mut few = [S::edit(b"", None); EDITS_INLINE_MAX];
-    let count = header_edits(edits, names).count();
+    let count = header_edits(edits, &name).count();
     match few.get_mut(..count) {
         Some(few) => {
             for (place, edit) in few.iter_mut().zip(spelled) {
@@ -55,13 +55,13 @@ pub(super) fn with_header_edits<S: Spelling, T>(
 }
 
 /// Name, key and value of each edit of a header.
-fn header_edits<'a>(
+fn header_edits<'a, 'n>(
     edits: Edits<'a>,
-    names: &'a HeaderNames,
-) -> impl Iterator<Item = (&'a [u8], &'a [u8], Option<&'a [u8]>)> {
-    edits.filter_map(|edit| match edit {
-        Edit::SetHeader { field, key, value } => Some((names.get(field)?, key, Some(value))),
-        Edit::RemoveHeader { field, key } => Some((names.get(field)?, key, None)),
+    name: impl Fn(u8) -> Option<&'n [u8]>,
+) -> impl Iterator<Item = (&'n [u8], &'a [u8], Option<&'a [u8]>)> {
+    edits.filter_map(move |edit| match edit {
+        Edit::SetHeader { field, key, value } => Some((name(field)?, key, Some(value))),
+        Edit::RemoveHeader { field, key } => Some((name(field)?, key, None)),
         Edit::SpliceBody { .. } => None,
     })
 }
