@@ -1,9 +1,9 @@
 %% The native functions; see src/nif.rs.
 -module(rabbit_spanbridge_nif).
 
--export([load/0, start/3, stop/1, channel/3, publish/4, take/1, counters/1]).
+-export([load/0, start/3, stop/1, channel/3, publish/4, edits/7, take/1, counters/1]).
 
--nifs([start/3, stop/1, channel/3, publish/4, take/1, counters/1]).
+-nifs([start/3, stop/1, channel/3, publish/4, edits/7, take/1, counters/1]).
 
 %% Loads the library.
 %%
@@ -27,6 +27,7 @@ start(_Variables, _Rules, _Schedulers) -> not_loaded().
 stop(_Node) -> not_loaded().
 channel(_Node, _VHost, _Service) -> not_loaded().
 publish(_Channel, _Exchange, _Key, _Properties) -> not_loaded().
+edits(_Channel, _Exchange, _Key, _Headers, _MessageId, _CorrelationId, _Size) -> not_loaded().
 take(_Node) -> not_loaded().
 counters(_Node) -> not_loaded().
 

@@ -11,6 +11,7 @@
 //! opens a socket in the broker, or a file.
 #![deny(unsafe_code)]
 
+mod call;
 pub mod export;
 pub mod frame;
 pub mod log;
@@ -18,8 +19,10 @@ mod message;
 mod node;
 mod queue;
 mod rules;
+mod slot;
 
-pub use message::HEADERS_MAX;
+pub use call::Call;
+pub use message::{HEADERS_MAX, Job, Message};
 pub use node::{Channel, Node, NodeConfig};
 pub use queue::{Frame, Queue};
 pub use rules::{RULES_MAX, RuleConfig};

@@ -1,8 +1,8 @@
 //! The plugin in one node: a runtime, rules, and an instance for each scheduler.
 //!
 //! ```text
-//! publish ─▶ rule? ─▶ this scheduler's slot ─▶ component ─▶ properties ─▶ the broker's process
-//!              │ none, control traffic   │ taken or stopped   spans ─▶ queue
+//! publish ─▶ rule? ─▶ this scheduler's slot ─▶ component ─▶ edits ─▶ the broker's process
+//!              │ none, control traffic   │ taken or stopped        spans ─▶ queue
 //!              ▼                         ▼
 //!              the message goes on as it came
 //! ```
@@ -11,21 +11,19 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex};
 
+use spanbridge::Runtime;
 use spanbridge::env::{Env, Settings};
 use spanbridge::metrics::{Counter, Counters};
 use spanbridge::resource::{RESOURCES_MAX, ResourceId, Resources};
 use spanbridge::sink::{QUEUE_SPANS_MAX, QueueLimits};
-use spanbridge::{
-    Edits, Fields, MessageBits, Publish, PublishBatch, Runtime, Tracer, VerdictBits,
-    with_header_edits,
-};
-use spanbridge_wire::amqp::{ContentHeader, Properties, Rewrite, destination};
+use spanbridge_wire::amqp::destination;
 
-use crate::message::{Amqp, Message, has_room};
+use crate::call::Call;
 use crate::queue::Queue;
 use crate::rules::{RULES_MAX, Rule, RuleConfig, exports};
+use crate::slot::{Slot, Working};
 
 /// Slots at most: an Erlang machine has 1 024 schedulers at most.
 const SLOTS_MAX: usize = 1024;
@@ -53,33 +51,6 @@ pub struct Node {
     resources: Resources,
     rules: Box<[Rule]>,
     slots: Box<[Slot]>,
-}
-
-/// What one scheduler has. Alone on its cache lines: see [`Counter`].
-#[derive(Debug, Default)]
-struct Slot {
-    seen: Counter,
-    injected: Counter,
-    /// There would be no room for a context.
-    skipped: Counter,
-    /// A context could not be written safely.
-    refused: Counter,
-    /// Its headers cannot be read, or are too many.
-    unreadable: Counter,
-    passed_on: Counter,
-    working: Mutex<Option<Working>>,
-}
-
-/// What a publish needs, for one at a time.
-#[derive(Debug)]
-struct Working {
-    runtime: Runtime,
-    tracer: Tracer,
-    batch: PublishBatch,
-    destination: Vec<u8>,
-    /// The properties that came, as a frame, and those that go on.
-    frame: Vec<u8>,
-    rewritten: Vec<u8>,
 }
 
 /// The rules of one channel of the broker's.
@@ -185,107 +156,19 @@ impl Node {
 }
 
 impl Channel {
-    /// A message is about to be routed. `properties` are encoded, and begin with their flags; `now`
-    /// is in nanoseconds since the Unix epoch. Hands the properties that it is to have to `then`,
-    /// and answers what that answers; `None`: the message is left as it is.
-    pub fn publish<T>(
-        &self,
-        exchange: &[u8],
-        routing_key: &[u8],
-        properties: &[u8],
-        now: u64,
-        then: impl FnOnce(&[u8]) -> T,
-    ) -> Option<T> {
+    /// A message is about to be routed. Answers how it is traced; `None`: not at all.
+    pub fn publish(&self, exchange: &[u8], routing_key: &[u8]) -> Option<Call<'_>> {
         if destination::is_control(exchange, routing_key) {
             return None;
         }
         let slot = self.node.slot();
         let mut working = slot.take()?;
-        let Working { tracer, batch, destination: name, frame, rewritten, .. } =
-            working.as_mut()?;
+        let name = &mut working.as_mut()?.destination;
         destination::of_publish(exchange, routing_key, name);
         let rules = &self.node.rules;
         let &(number, resource) = self.rules.iter().find(|(at, _)| rules[*at].fits(name))?;
         let traced = rules[number].traced.as_ref()?;
         slot.seen.add(1);
-        let found = ContentHeader::around(properties, frame)
-            .and_then(|header| header.properties(frame))
-            .and_then(|found| Message::read(routing_key, found));
-        let Some(message) = found else {
-            slot.unreadable.add(1);
-            return None;
-        };
-        let mut bits = MessageBits::RELAYED;
-        if !has_room(properties.len()) {
-            slot.skipped.add(1);
-            bits |= MessageBits::NO_HEADERS;
-        }
-        batch.clear();
-        let publish = Publish {
-            bits,
-            id: message.id(),
-            start: now,
-            // Confirms are not seen here: the span is the moment at which the message came by.
-            end: now,
-            ..Publish::new(traced.route, resource, name)
-        };
-        message.add_to(&mut batch.add(&publish), &traced.fields);
-        let answer = tracer.publish(batch);
-        let (edits, verdict) = (answer.edits(0), answer.verdict(0));
-        if verdict.bits.contains(VerdictBits::FOUND) && verdict.span_id == 0 {
-            slot.passed_on.add(1);
-        }
-        if edits.is_empty() {
-            return None;
-        }
-        if !rewrite(&message.properties, edits, &traced.fields, rewritten) {
-            slot.refused.add(1);
-            return None;
-        }
-        slot.injected.add(1);
-        Some(then(rewritten))
-    }
-}
-
-/// Puts the edited properties into `out`. Answers `false` when they stay what they are: an edit
-/// that no table can hold, or none that changes anything.
-fn rewrite(
-    properties: &Properties<'_>,
-    edits: Edits<'_>,
-    fields: &Fields,
-    out: &mut Vec<u8>,
-) -> bool {
-    let name = |field| fields.name(field).map(str::as_bytes);
-    with_header_edits::<Amqp, _>(edits, name, |edits| {
-        // Whether it fits frames was looked at before.
-        let Ok(rewrite) = Rewrite::plan(properties, edits, 0) else { return false };
-        out.clear();
-        rewrite.write_properties(out);
-        !rewrite.is_unchanged()
-    })
-}
-
-impl Slot {
-    /// `None`: another thread has it, or has panicked with it.
-    fn take(&self) -> Option<MutexGuard<'_, Option<Working>>> {
-        match self.working.try_lock() {
-            Ok(working) => Some(working),
-            Err(TryLockError::WouldBlock) => None,
-            Err(TryLockError::Poisoned(poisoned)) => {
-                // What was in the middle of a call is not trusted any more.
-                let mut working = poisoned.into_inner();
-                *working = working.take().map(|old| Working::new(&old.runtime));
-                self.working.clear_poison();
-                Some(working)
-            }
-        }
-    }
-}
-
-impl Working {
-    fn new(runtime: &Runtime) -> Self {
-        let (tracer, batch) = (runtime.tracer(), runtime.publish_batch());
-        let (destination, frame, rewritten) = <(Vec<u8>, Vec<u8>, Vec<u8>)>::default();
-        Self { runtime: runtime.clone(), tracer, batch, destination, frame, rewritten }
+        Some(Call { slot, working, traced, resource })
     }
 }

@@ -6,15 +6,20 @@
 //! `publish` runs on a normal scheduler: it takes about a microsecond, and the component's deadline
 //! bounds it. What compiles, waits or frees runs on a dirty one.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "a term for each: a tuple would be made anew for every message"
+)]
+
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustler::{Atom, Binary, Encoder, Env, NewBinary, ResourceArc, Term};
-use spanbridge_rabbitmq::{Channel, Node, NodeConfig, RuleConfig};
+use spanbridge_rabbitmq::{Channel, Message, Node, NodeConfig, RuleConfig};
 
 mod atoms {
-    rustler::atoms! { unchanged, empty }
+    rustler::atoms! { unchanged, remove, empty, longstr }
 }
 
 /// A started plugin, as Erlang holds it.
@@ -92,14 +97,39 @@ fn publish<'a>(
     routing_key: Binary<'a>,
     properties: Binary<'a>,
 ) -> Term<'a> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    // Until the year 2554.
-    let now = since.as_nanos() as u64;
     let (exchange, routing_key) = (exchange.as_slice(), routing_key.as_slice());
-    let changed = channel
-        .0
-        .publish(exchange, routing_key, properties.as_slice(), now, |changed| binary(env, changed));
+    let changed = channel.0.publish(exchange, routing_key).and_then(|call| {
+        call.encoded(routing_key, properties.as_slice(), now(), |changed| binary(env, changed))
+    });
     changed.unwrap_or_else(|| atoms::unchanged().encode(env))
+}
+
+/// Answers `unchanged`, or names and values of headers to set, or `remove` in a value's place.
+#[rustler::nif]
+fn edits<'a>(
+    env: Env<'a>,
+    channel: ResourceArc<ChannelHandle>,
+    exchange: Binary<'a>,
+    routing_key: Binary<'a>,
+    headers: Term<'a>,
+    message_id: Term<'a>,
+    correlation_id: Term<'a>,
+    properties_size: usize,
+) -> Term<'a> {
+    let (exchange, routing_key) = (bytes(exchange), bytes(routing_key));
+    let (message_id, correlation_id) = (text(message_id), text(correlation_id));
+    let headers = Headers(headers);
+    let message = Message { routing_key, headers, message_id, correlation_id, properties_size };
+    let mut edits = Term::list_new_empty(env);
+    let mut changed = false;
+    if let Some(call) = channel.0.publish(exchange, routing_key) {
+        call.terms(&message, now(), |name, value| {
+            let value = value.map_or_else(|| atoms::remove().encode(env), |it| binary(env, it));
+            edits = edits.list_prepend((binary(env, name), value));
+            changed = true;
+        });
+    }
+    if changed { edits } else { atoms::unchanged().encode(env) }
 }
 
 /// Answers the next spans for the exporter, `{Spans, Frame}`, or `empty`.
@@ -130,6 +160,41 @@ fn counters(node: ResourceArc<NodeHandle>) -> Vec<Counted> {
         }
     });
     counted
+}
+
+/// The headers of a message that are texts: what is left of the list of them, or no list.
+#[derive(Clone)]
+struct Headers<'a>(Term<'a>);
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (entry, rest) = self.0.list_get_cell().ok()?;
+            self.0 = rest;
+            let Ok((name, kind, value)) = entry.decode::<(Term<'a>, Atom, Term<'a>)>() else {
+                continue;
+            };
+            if kind == atoms::longstr() {
+                return Some((text(name), text(value)));
+            }
+        }
+    }
+}
+
+/// The bytes of a binary; none for any other term.
+fn text(term: Term<'_>) -> &[u8] {
+    Binary::from_term(term).map(bytes).unwrap_or_default()
+}
+
+fn bytes(binary: Binary<'_>) -> &[u8] {
+    binary.as_slice()
+}
+
+/// Nanoseconds since the Unix epoch, until the year 2554.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
 }
 
 fn binary<'a>(env: Env<'a>, bytes: &[u8]) -> Term<'a> {
