@@ -1,7 +1,7 @@
 //! BullMQ over a server with the module: jobs of an untouched program, and an instrumented worker.
 
 use anyhow::Result;
-use spanbridge_tests::{Client, Kind, tool};
+use spanbridge_tests::{Client, Kind, Make, tool};
 
 use super::start;
 use crate::nats::named;
@@ -12,7 +12,7 @@ fn a_job_and_an_instrumented_worker_are_one_trace() -> Result<()> {
         return Ok(());
     }
     for (kind, jobs) in [("add", 1), ("bulk", 3), ("flow", 3)] {
-        let module = start!("queues mail streams * service-name redis", &[]);
+        let module = start!(Make::Redis, "queues mail streams * service-name redis");
         let (url, count) = (format!("{}/0", module.server.url()), jobs.to_string());
         let work = ["work", "--url", &url, "--count", &count, "--work", "0.01", "--telemetry"];
         let worker = Client::start_with("redis_bullmq.js", &work, module.tap.http())?;

@@ -1,7 +1,7 @@
 //! Celery over a server with the module: nothing but the worker knows of tracing, or not even that.
 
 use anyhow::{Context, Result};
-use spanbridge_tests::{Client, Kind};
+use spanbridge_tests::{Client, Kind, Make};
 use tempfile::TempDir;
 
 use super::{start, writer};
@@ -11,7 +11,7 @@ const WORDS: &str = "lists celery* envelope kombu channels * envelope kombu serv
 #[test]
 fn a_task_and_an_instrumented_worker_are_one_trace() -> Result<()> {
     for instrument in [&[][..], &["--instrument"]] {
-        let module = start!(WORDS, &[]);
+        let module = start!(Make::Redis, WORDS);
         let results = TempDir::new()?;
         let (url, folder) =
             (format!("{}/0", module.server.url()), results.path().display().to_string());

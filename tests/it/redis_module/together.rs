@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use spanbridge_tests::gateway::Settings;
-use spanbridge_tests::{Client, Kind};
+use spanbridge_tests::{Client, Kind, Make};
 use tempfile::TempDir;
 
 use super::start;
@@ -10,7 +10,7 @@ use crate::nats::named;
 
 #[test]
 fn a_message_through_both_has_one_trace_and_one_context() -> Result<()> {
-    let module = start!("streams orders service-name redis", &[]);
+    let module = start!(Make::Redis, "streams orders service-name redis");
     let folder = TempDir::new()?;
     let settings = Settings::listener(folder.path(), &module.server.url(), "")?;
     let gateway = settings.variables(module.tap.grpc()).start()?;
