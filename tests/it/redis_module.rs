@@ -33,6 +33,12 @@ macro_rules! with_each_server {
                 super::$test(spanbridge_tests::Make::Redis)
             })+
         }
+        mod valkey {
+            $(#[test]
+            fn $test() -> anyhow::Result<()> {
+                super::$test(spanbridge_tests::Make::Valkey)
+            })+
+        }
     };
 }
 use with_each_server;

@@ -10,6 +10,7 @@ use std::ffi::{CStr, c_char, c_int, c_ulonglong, c_void};
 use std::marker::PhantomData;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 mod load;
 mod strings;
@@ -104,6 +105,9 @@ api! {
 
 static API: OnceLock<Api> = OnceLock::new();
 
+/// Whether a script's command can have more arguments than the script has given it.
+static SCRIPTS_CAN_GROW: AtomicBool = AtomicBool::new(true);
+
 /// Asks the server for a function.
 ///
 /// # Safety
@@ -146,6 +150,12 @@ fn write(log: Log, level: Level, text: &str) {
     // SAFETY: all three are strings that end with NUL, and the format takes one of them. Without
     // a context the server may be asked from any thread.
     unsafe { log(null_mut(), level.as_ptr(), c"%s".as_ptr(), line.as_ptr()) };
+}
+
+/// Answers whether this moment's command is one that must not get more arguments: one of a script,
+/// in Valkey 9. On the server's main thread.
+pub(crate) fn cannot_grow() -> bool {
+    !SCRIPTS_CAN_GROW.load(Ordering::Relaxed) && in_script()
 }
 
 /// Answers whether a script runs at this moment. On the server's main thread.

@@ -153,7 +153,7 @@ impl Module {
         }
         let Some(xadd) = Xadd::of(count, |at| filter.get(at)) else { return };
         let mut bits = MessageBits::RELAYED;
-        if xadd.by_fields {
+        if xadd.by_fields || ffi::cannot_grow() {
             bits |= MessageBits::READ_ONLY;
             self.counters.injections_skipped.refused.add(1);
         }

@@ -82,7 +82,9 @@ fn a_replica_has_what_its_master_has_with_the_module_on_either_or_both(make: Mak
         let entries = at_replica.entries("orders")?;
         assert_eq!(entries.len(), 110, "{case}");
         let traced = entries.iter().filter(|entry| field(entry, "traceparent").is_some()).count();
-        assert_eq!(traced, if on_master { 110 } else { 0 }, "{case}");
+        // Half of them are of a script, which cannot get more arguments in Valkey 9.
+        let of_master = if make == Make::Redis { 110 } else { 55 };
+        assert_eq!(traced, if on_master { of_master } else { 0 }, "{case}");
         // A replica that becomes a master traces what its clients add.
         at_replica.say("REPLICAOF NO ONE")?;
         at_replica.say("XADD orders * last 1")?;

@@ -14,10 +14,16 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{
-    API, Api, ERR, Event, Filter, InfoPage, Level, Log, OK, Raw, bytes, find,
+    API, Api, ERR, Event, Filter, InfoPage, Level, Log, OK, Raw, SCRIPTS_CAN_GROW, bytes, find,
     log, strings, write,
 };
 use crate::entry;
+
+/// The last of Valkey, major and minor, in which a script's command was seen to grow.
+///
+/// 9.0.0 and 9.1.2 make room for one argument more and write the second behind it, over whatever
+/// lies there (`VM_CommandFilterArgInsert`), and end soon after. What is between was not tried.
+const GROWS_IN_SCRIPTS: c_int = 0x0008_00ff;
 
 /// Version of the API, the only one there is.
 const API_VERSION: c_int = 1;
@@ -88,7 +94,12 @@ pub(crate) unsafe extern "C" fn RedisModule_OnLoad(
 unsafe fn api(context: Raw) -> Option<&'static Api> {
     // SAFETY: as the caller says.
     match unsafe { Api::find(context) } {
-        Ok(found) => Some(API.get_or_init(|| found)),
+        Ok(found) => {
+            // SAFETY: as the caller says.
+            let can_grow = unsafe { valkey(context) }.is_none_or(|it| it <= GROWS_IN_SCRIPTS);
+            SCRIPTS_CAN_GROW.store(can_grow, Ordering::Relaxed);
+            Some(API.get_or_init(|| found))
+        }
         Err(missing) => {
             // SAFETY: as the caller says; the server answers a function of this name's type.
             let log = unsafe {
@@ -103,6 +114,19 @@ unsafe fn api(context: Raw) -> Option<&'static Api> {
             write(log, Level::Warning, &text);
             None
         }
+    }
+}
+
+/// The version of Valkey, a byte for each number. `None`: it is not Valkey.
+///
+/// # Safety
+///
+/// `context` is what the server hands to `RedisModule_OnLoad`.
+unsafe fn valkey(context: Raw) -> Option<c_int> {
+    // SAFETY: as the caller says; the server answers a function of this name's type.
+    unsafe {
+        let version = find(context, c"ValkeyModule_GetServerVersion")?;
+        Some(std::mem::transmute::<Raw, extern "C" fn() -> c_int>(version)())
     }
 }
 
