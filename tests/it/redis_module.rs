@@ -7,6 +7,7 @@ mod bullmq;
 mod celery;
 mod faults;
 mod lifecycle;
+mod load;
 mod loadex;
 mod persistence;
 mod publishes;
