@@ -5,6 +5,7 @@ use spanbridge_tests::{Make, RedisModule, Setup, Span};
 
 mod bullmq;
 mod celery;
+mod clients;
 mod faults;
 mod lifecycle;
 mod load;
