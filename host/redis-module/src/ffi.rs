@@ -153,7 +153,7 @@ fn write(log: Log, level: Level, text: &str) {
 }
 
 /// Answers whether this moment's command is one that must not get more arguments: one of a script,
-/// in Valkey 9. On the server's main thread.
+/// in Valkey above 8.0. On the server's main thread.
 pub(crate) fn cannot_grow() -> bool {
     !SCRIPTS_CAN_GROW.load(Ordering::Relaxed) && in_script()
 }

@@ -15,6 +15,9 @@ use spanbridge::Envelope;
 
 use crate::glob::Glob;
 
+/// Bytes of a setting. All the patterns there may be take half of it; the rest is for envelopes.
+const TEXT_BYTES_MAX: usize = 32 << 10;
+
 /// Stands between the patterns of a setting.
 const SEPARATOR: char = ',';
 
@@ -95,6 +98,13 @@ impl Pattern {
     pub(crate) fn list(kind: Kind, text: &str) -> Result<Vec<Self>, String> {
         if text.trim().is_empty() {
             return Ok(Vec::new());
+        }
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(format!(
+                "{}: expected at most {TEXT_BYTES_MAX} bytes, found {} bytes",
+                kind.word(),
+                text.len()
+            ));
         }
         let one = |part: &str| {
             let mut words = part.split_whitespace().peekable();
@@ -189,6 +199,9 @@ mod tests {
             let error = Pattern::list(kind, text).unwrap_err();
             assert!(error.starts_with(expected), "{text}: {error}");
         }
+        let all = "a,".repeat(TEXT_BYTES_MAX / 2);
+        assert!(Pattern::list(Kind::Stream, &format!("{all}a")).unwrap_err().contains("32769"));
+        assert!(Pattern::list(Kind::Stream, &all[..all.len() - 1]).is_ok());
         let long = "a".repeat(257);
         assert!(Pattern::list(Kind::Stream, &long).unwrap_err().contains("1 to 256 bytes"));
         // From load arguments, which have no commas between.

@@ -21,8 +21,8 @@ use crate::entry;
 
 /// The last of Valkey, major and minor, in which a script's command was seen to grow.
 ///
-/// 9.0.0 and 9.1.2 make room for one argument more and write the second behind it, over whatever
-/// lies there (`VM_CommandFilterArgInsert`), and end soon after. What is between was not tried.
+/// 9.1.2 makes room for one argument more and writes the second behind it, over whatever lies there
+/// (`VM_CommandFilterArgInsert`), and ends soon after. What is between was not tried.
 const GROWS_IN_SCRIPTS: c_int = 0x0008_00ff;
 
 /// Version of the API, the only one there is.
