@@ -29,13 +29,13 @@ use start;
 /// Makes tests of functions, for each make of server.
 macro_rules! with_each_server {
     ($($test:ident),+ $(,)?) => {
-        mod redis {
+        mod in_redis {
             $(#[test]
             fn $test() -> anyhow::Result<()> {
                 super::$test(spanbridge_tests::Make::Redis)
             })+
         }
-        mod valkey {
+        mod in_valkey {
             $(#[test]
             fn $test() -> anyhow::Result<()> {
                 super::$test(spanbridge_tests::Make::Valkey)

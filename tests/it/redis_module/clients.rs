@@ -8,7 +8,15 @@ use redis::{Commands, cmd, pipe};
 use spanbridge_tests::process::{Process, Stream};
 use spanbridge_tests::{BOUND, Client, Make, RedisModule, tool};
 
-use super::{field, start};
+use super::{field, start, with_each_server};
+
+with_each_server!(
+    ioredis_gets_what_it_expects,
+    node_redis_gets_what_it_expects,
+    the_crate_redis_gets_what_it_expects,
+    redis_cli_gets_what_it_expects,
+    redis_benchmark_finds_no_error,
+);
 
 /// Checks that a stream has so many entries, each with a context of its own, and answers them.
 fn check(module: &RedisModule, stream: &str, count: usize) -> Result<Vec<Vec<String>>> {
@@ -40,12 +48,12 @@ fn run(name: &str, command: &mut Command, input: &[&str]) -> Result<Vec<String>>
 }
 
 /// Roles of both programs for Node.js; what they add is checked by their number.
-fn node(script: &str) -> Result<()> {
+fn node(make: Make, script: &str) -> Result<()> {
     if tool::node()?.is_none() {
         return Ok(());
     }
     for protocol in ["2", "3"] {
-        let module = start!(Make::Redis, "streams * service-name shop");
+        let module = start!(make, "streams * service-name shop");
         let url = module.server.url();
         for role in [&["produce"][..], &["work", "--count", "12"], &["commands"]] {
             let arguments = [role, &["--url", &url, "--protocol", protocol]].concat();
@@ -64,20 +72,17 @@ fn node(script: &str) -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn ioredis_gets_what_it_expects() -> Result<()> {
-    node("redis_ioredis.js")
+fn ioredis_gets_what_it_expects(make: Make) -> Result<()> {
+    node(make, "redis_ioredis.js")
 }
 
-#[test]
-fn node_redis_gets_what_it_expects() -> Result<()> {
-    node("redis_node_redis.js")
+fn node_redis_gets_what_it_expects(make: Make) -> Result<()> {
+    node(make, "redis_node_redis.js")
 }
 
-#[test]
-fn the_crate_redis_gets_what_it_expects() -> Result<()> {
+fn the_crate_redis_gets_what_it_expects(make: Make) -> Result<()> {
     for protocol in ["2", "3"] {
-        let module = start!(Make::Redis, "streams orders channels news envelope json");
+        let module = start!(make, "streams orders streams scripts channels news envelope json");
         let url = format!("{}/?protocol={protocol}", module.server.url());
         let client = redis::Client::open(url)?;
         let mut connection = client.get_connection_with_timeout(BOUND)?;
@@ -95,20 +100,24 @@ fn the_crate_redis_gets_what_it_expects() -> Result<()> {
         }
         let heard: u64 = connection.publish("news", r#"{"a":1}"#)?;
         let script = "return redis.call('XADD', KEYS[1], '*', 'number', 3)";
-        ids.push(cmd("EVAL").arg((script, 1, "orders")).query(&mut connection)?);
+        // Of another stream, because in Valkey 9 such an entry gets no context.
+        let id: String = cmd("EVAL").arg((script, 1, "scripts")).query(&mut connection)?;
         let refused = cmd("XADD").arg(("last", "*", "a", 1)).query::<String>(&mut connection);
-        let entries = check(&module, "orders", 6)?;
+        let entries = check(&module, "orders", 5)?;
         let found: Vec<_> = entries.iter().map(|entry| entry[0].clone()).collect();
         assert_eq!((found, heard, refused.is_err()), (ids, 0, true));
+        assert_eq!(
+            module.server.client()?.entries("scripts")?[0][..3],
+            [id.as_str(), "number", "3"]
+        );
         assert_eq!(module.finish()?.len(), 7);
     }
     Ok(())
 }
 
-#[test]
-fn redis_cli_gets_what_it_expects() -> Result<()> {
+fn redis_cli_gets_what_it_expects(make: Make) -> Result<()> {
     let Some(program) = tool::redis_cli()? else { return Ok(()) };
-    let module = start!(Make::Redis, "streams orders");
+    let module = start!(make, "streams orders");
     let port = module.server.address().port().to_string();
     let cli = || {
         let mut command = Command::new(&program);
@@ -130,10 +139,9 @@ fn redis_cli_gets_what_it_expects() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn redis_benchmark_finds_no_error() -> Result<()> {
+fn redis_benchmark_finds_no_error(make: Make) -> Result<()> {
     let Some(program) = tool::redis_benchmark()? else { return Ok(()) };
-    let module = start!(Make::Redis, "streams orders lists other envelope json");
+    let module = start!(make, "streams orders lists other envelope json");
     let port = module.server.address().port().to_string();
     let benchmark = || {
         let mut command = Command::new(&program);
