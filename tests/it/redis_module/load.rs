@@ -1,18 +1,20 @@
-//! Several clients at once, while the component fails or the collector does: every entry arrives
-//! once, in the order of its connection, as it was sent or with a context behind it.
+//! Several clients at once, while the component fails or the collector does, or settings change:
+//! every entry arrives once, in the order of its connection, as it was sent or with a context.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use spanbridge_tests::{BOUND, Make, Peer, RedisModule, RedisServer, Setup, port};
+use spanbridge_tests::{BOUND, Make, Peer, RedisModule, RedisServer, Reply, Setup, port};
 
 use super::with_each_server;
 
 with_each_server!(
     a_component_that_fails_under_load_changes_no_entry,
     a_collector_that_is_away_or_hangs_holds_up_nobody,
+    patterns_that_change_under_load_lose_no_context,
 );
 
 const CONNECTIONS: usize = 8;
@@ -166,5 +168,41 @@ fn a_collector_that_is_away_or_hangs_holds_up_nobody(make: Make) -> Result<()> {
         assert_eq!(module.finish()?, [], "{case}");
         assert!(began.elapsed() < BOUND, "{case}: {:?} to end", began.elapsed());
     }
+    Ok(())
+}
+
+/// Changes patterns until it is told to stop, and answers how often. Both streams are always among
+/// them.
+fn change(server: &RedisServer, is_over: &AtomicBool) -> Result<usize> {
+    let (mut client, mut changes) = (server.client()?, 0);
+    while !is_over.load(Ordering::Relaxed) {
+        let patterns = format!("x{changes}, {GOOD}, other");
+        let reply = client.call(&["CONFIG", "SET", "spanbridge.streams", &patterns])?;
+        ensure!(reply == Reply::Text("OK".to_owned()), "{reply:?}");
+        changes += 1;
+    }
+    Ok(changes)
+}
+
+fn patterns_that_change_under_load_lose_no_context(make: Make) -> Result<()> {
+    let setup = Setup {
+        make,
+        words: "streams good streams other",
+        arguments: &THREADS,
+        ..Setup::default()
+    };
+    let Some(module) = RedisModule::start(&setup)? else { return Ok(()) };
+    let is_over = AtomicBool::new(false);
+    let changes = thread::scope(|scope| {
+        let changer = scope.spawn(|| change(&module.server, &is_over));
+        let written = write_and_check(&module.server, "other", true);
+        is_over.store(true, Ordering::Relaxed);
+        written?;
+        changer.join().map_err(|_| anyhow!("the changer panicked"))?
+    })?;
+    assert!(changes > 10, "{changes} changes are no load");
+    assert_eq!(module.number("contexts_injected")?, TOTAL);
+    assert_eq!(module.number("panics")?, 0);
+    assert_eq!(module.finish()?.len() as u64, TOTAL);
     Ok(())
 }
