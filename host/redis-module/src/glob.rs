@@ -2,6 +2,8 @@
 //!
 //! Matching goes back to the last star only, so it takes the product of both lengths at worst.
 
+use std::fmt;
+
 /// Bytes of a pattern.
 pub(crate) const PATTERN_BYTES_MAX: usize = 256;
 
@@ -46,6 +48,13 @@ impl Glob {
             }
         }
         pattern[p..].iter().all(|&byte| byte == b'*')
+    }
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // It was read from text.
+        f.write_str(&String::from_utf8_lossy(&self.0))
     }
 }
 

@@ -15,6 +15,7 @@
 
 mod arguments;
 mod changes;
+mod config;
 mod entry;
 #[expect(unsafe_code, reason = "the server speaks C")]
 mod ffi;
@@ -24,5 +25,7 @@ mod job;
 mod log;
 mod module;
 mod options;
+mod pattern;
 mod rules;
+mod variable;
 mod xadd;

@@ -23,10 +23,10 @@ use crate::arguments::{change_body, change_fields};
 use crate::changes::Changes;
 use crate::ffi::{self, Filter, Level};
 use crate::job::Creation;
-use crate::options::{Kind, Options};
+use crate::pattern::{Kind, Pattern};
 use crate::rules::{Rules, queue};
 use crate::xadd::Xadd;
-use crate::{info, log};
+use crate::{info, log, variable};
 
 /// Arguments of a command that is looked into. An entry has a handful of fields.
 const ARGUMENTS_MAX: usize = 1024;
@@ -42,6 +42,8 @@ const FLUSH_MAX: Duration = Duration::from_secs(2);
 pub(crate) struct Module {
     runtime: Runtime,
     tracer: Tracer,
+    settings: env::Settings,
+    patterns: Vec<Pattern>,
     rules: Rules,
     batch: PublishBatch,
     changes: Changes,
@@ -58,20 +60,23 @@ impl Module {
     ///
     /// # Errors
     ///
-    /// Says what cannot be had, and by which word or variable.
-    pub(crate) fn start(options: &Options) -> Result<Self, String> {
+    /// Says what cannot be had.
+    pub(crate) fn start(
+        patterns: Vec<Pattern>,
+        settings: env::Settings,
+        warnings: &[env::Warning],
+    ) -> Result<Self, String> {
         if spanbridge::HAS_COMPILER {
             return Err("this file was built with a compiler in it; `make redis-module` builds \
                         the one to load"
                 .to_owned());
         }
         log::start();
-        let (settings, warnings) = options.settings()?;
         let counters = Arc::new(Counters::default());
-        env::Warning::report(&warnings, &counters);
+        env::Warning::report(warnings, &counters);
         let name = settings.service_name.as_deref().or_else(|| {
             let named = settings.resource_attributes.iter().any(|(key, _)| key == "service.name");
-            (!named).then_some("unknown_service:redis")
+            (!named).then_some(variable::SERVICE_NAME)
         });
         let attributes = &settings.resource_attributes;
         let resources = Resources::new(name, attributes, 2, Arc::clone(&counters));
@@ -85,11 +90,13 @@ impl Module {
             Ok::<_, String>((pipeline, runtime))
         });
         let (pipeline, runtime) = started?;
-        let rules = Rules::open(&options.patterns, &runtime, &settings)?;
+        let rules = Rules::open(&patterns, &runtime, &settings)?;
         Ok(Self {
             tracer: runtime.tracer(),
             batch: runtime.publish_batch(),
             runtime,
+            settings,
+            patterns,
             rules,
             changes: Changes::default(),
             body: Vec::new(),
@@ -105,6 +112,21 @@ impl Module {
         let component = self.runtime.component();
         let sha256 = component.sha256.get(..12).unwrap_or_default();
         format!("spanbridge {} traces, component {sha256}", env!("CARGO_PKG_VERSION"))
+    }
+
+    /// Traces what these patterns match, from the next command on.
+    ///
+    /// # Errors
+    ///
+    /// Says what the component refuses. Then what was traced is traced.
+    pub(crate) fn trace(&mut self, patterns: Vec<Pattern>) -> Result<(), String> {
+        if patterns == self.patterns {
+            return Ok(());
+        }
+        let rules = Rules::open(&patterns, &self.runtime, &self.settings)?;
+        std::mem::replace(&mut self.rules, rules).close(&self.runtime);
+        self.patterns = patterns;
+        Ok(())
     }
 
     /// Looks at a command, and changes it if it is one of ours.
@@ -131,7 +153,7 @@ impl Module {
         }
         let Some(xadd) = Xadd::of(count, |at| filter.get(at)) else { return };
         let mut bits = MessageBits::RELAYED;
-        if xadd.by_fields {
+        if xadd.by_fields || ffi::cannot_grow() {
             bits |= MessageBits::READ_ONLY;
             self.counters.injections_skipped.refused.add(1);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use spanbridge::{Envelope, Fields, Route, RouteSettings, Runtime, env};
 
 use crate::glob::Glob;
-use crate::options::{Kind, Pattern};
+use crate::pattern::{Kind, Pattern};
 
 /// What stands between a list's name and a priority: kombu's lists of one queue.
 const PRIORITY: &[u8] = b"\x06\x16";
@@ -28,19 +28,33 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// Says which setting the component refuses.
+    /// Says which setting the component refuses. Then none is open.
     pub(crate) fn open(
         patterns: &[Pattern],
         runtime: &Runtime,
         env: &env::Settings,
     ) -> Result<Self, String> {
-        let open = |pattern: &Pattern| {
-            let settings = settings(env, pattern.envelope.clone());
-            let route = runtime.open_route(settings).map_err(|error| error.to_string())?;
-            let fields = runtime.fields(route);
-            Ok(Rule { kind: pattern.kind, names: pattern.names.clone(), route, fields })
-        };
-        patterns.iter().map(open).collect::<Result<_, _>>().map(Self)
+        let mut rules = Self(Vec::with_capacity(patterns.len()));
+        for pattern in patterns {
+            match runtime.open_route(settings(env, pattern.envelope.clone())) {
+                Ok(route) => rules.0.push(Rule {
+                    kind: pattern.kind,
+                    names: pattern.names.clone(),
+                    route,
+                    fields: runtime.fields(route),
+                }),
+                Err(error) => {
+                    rules.close(runtime);
+                    return Err(format!("{}: `{pattern}`: {error}", pattern.kind.word()));
+                }
+            }
+        }
+        Ok(rules)
+    }
+
+    /// Closes every route.
+    pub(crate) fn close(self, runtime: &Runtime) {
+        self.0.iter().for_each(|rule| runtime.close_route(rule.route));
     }
 
     /// Answers whether there is a rule of a kind.

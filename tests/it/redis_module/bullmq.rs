@@ -1,18 +1,19 @@
 //! BullMQ over a server with the module: jobs of an untouched program, and an instrumented worker.
 
 use anyhow::Result;
-use spanbridge_tests::{Client, Kind, tool};
+use spanbridge_tests::{Client, Kind, Make, tool};
 
-use super::start;
+use super::{start, with_each_server};
 use crate::nats::named;
 
-#[test]
-fn a_job_and_an_instrumented_worker_are_one_trace() -> Result<()> {
+with_each_server!(a_job_and_an_instrumented_worker_are_one_trace);
+
+fn a_job_and_an_instrumented_worker_are_one_trace(make: Make) -> Result<()> {
     if tool::node()?.is_none() {
         return Ok(());
     }
     for (kind, jobs) in [("add", 1), ("bulk", 3), ("flow", 3)] {
-        let module = start!("queues mail streams * service-name redis", &[]);
+        let module = start!(make, "queues mail streams * service-name redis");
         let (url, count) = (format!("{}/0", module.server.url()), jobs.to_string());
         let work = ["work", "--url", &url, "--count", &count, "--work", "0.01", "--telemetry"];
         let worker = Client::start_with("redis_bullmq.js", &work, module.tap.http())?;

@@ -1,17 +1,18 @@
 //! Celery over a server with the module: nothing but the worker knows of tracing, or not even that.
 
 use anyhow::{Context, Result};
-use spanbridge_tests::{Client, Kind};
+use spanbridge_tests::{Client, Kind, Make};
 use tempfile::TempDir;
 
-use super::{start, writer};
+use super::{start, with_each_server, writer};
 
 const WORDS: &str = "lists celery* envelope kombu channels * envelope kombu service-name redis";
 
-#[test]
-fn a_task_and_an_instrumented_worker_are_one_trace() -> Result<()> {
+with_each_server!(a_task_and_an_instrumented_worker_are_one_trace);
+
+fn a_task_and_an_instrumented_worker_are_one_trace(make: Make) -> Result<()> {
     for instrument in [&[][..], &["--instrument"]] {
-        let module = start!(WORDS, &[]);
+        let module = start!(make, WORDS);
         let results = TempDir::new()?;
         let (url, folder) =
             (format!("{}/0", module.server.url()), results.path().display().to_string());

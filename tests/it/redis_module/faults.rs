@@ -4,19 +4,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use spanbridge_tests::process::Stream;
-use spanbridge_tests::{BOUND, RedisModule};
+use spanbridge_tests::{BOUND, Make, RedisModule, Setup};
 
-use super::start;
+use super::{start, with_each_server};
 
 /// A call may take a millisecond; machines are slow, and this only tells it from a hang.
 const ENTRY_MAX: Duration = Duration::from_secs(5);
 
-#[test]
-fn a_component_that_fails_leaves_every_entry_as_it_came() -> Result<()> {
+with_each_server!(
+    a_component_that_fails_leaves_every_entry_as_it_came,
+    the_server_still_writes_its_crash_report,
+);
+
+fn a_component_that_fails_leaves_every_entry_as_it_came(make: Make) -> Result<()> {
     for fault in ["trap", "loop", "memory", "stack", "edit", "splice", "pointer", "run"] {
-        let Some(module) = RedisModule::start_with("faulty", "streams *", &[])? else {
-            return Ok(());
-        };
+        let setup = Setup { make, component: "faulty", words: "streams *", ..Setup::default() };
+        let Some(module) = RedisModule::start(&setup)? else { return Ok(()) };
         let mut client = module.server.client()?;
         for number in 0..200 {
             let before = Instant::now();
@@ -38,11 +41,16 @@ fn a_component_that_fails_leaves_every_entry_as_it_came() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn the_server_still_writes_its_crash_report() -> Result<()> {
+fn the_server_still_writes_its_crash_report(make: Make) -> Result<()> {
     // The memory test behind the report writes over what other threads use, of any module.
-    let arguments = ["--enable-debug-command", "yes", "--crash-memcheck-enabled", "no"];
-    let mut module = start!("streams orders", &arguments);
+    let mut module = start!(
+        make,
+        "streams orders",
+        "--enable-debug-command",
+        "yes",
+        "--crash-memcheck-enabled",
+        "no"
+    );
     let mut client = module.server.client()?;
     client.say("XADD orders * a 1")?;
     client.send(&["DEBUG", "SEGFAULT"])?;
@@ -50,10 +58,10 @@ fn the_server_still_writes_its_crash_report() -> Result<()> {
     let status = process.wait(BOUND)?;
     assert!(!status.success());
     process.wait_for_line("the end of its report", BOUND, |_, line| {
-        line.contains("REDIS BUG REPORT END").then_some(())
+        line.contains(" BUG REPORT END").then_some(())
     })?;
     let said = process.lines(Stream::Out);
-    let starts = said.iter().filter(|line| line.contains("REDIS BUG REPORT START")).count();
+    let starts = said.iter().filter(|line| line.contains(" BUG REPORT START")).count();
     assert_eq!(starts, 1, "one report and no more");
     Ok(())
 }

@@ -2,23 +2,28 @@
 
 use anyhow::Result;
 use spanbridge_tests::process::Process;
-use spanbridge_tests::{BOUND, Reply, port, tool};
+use spanbridge_tests::{BOUND, Make, Reply, port, tool};
 
-use super::{field, start};
+use super::{field, start, with_each_server};
 
-#[test]
-fn a_word_that_is_not_known_keeps_the_server_from_starting() -> Result<()> {
-    let (Some(server), Some(module)) = (tool::redis_server()?, tool::redis_module("default")?)
-    else {
+with_each_server!(
+    a_word_that_is_not_known_keeps_the_server_from_starting,
+    it_is_switched_off_and_on_and_never_unloaded,
+    what_was_counted_is_in_both_pages,
+);
+
+fn a_word_that_is_not_known_keeps_the_server_from_starting(make: Make) -> Result<()> {
+    let (Some(server), Some(module)) = (make.program()?, tool::redis_module("default")?) else {
         return Ok(());
     };
     for (words, expected) in [
-        (&["stream", "orders"][..], "expected `streams`, `lists`"),
-        (&["streams"], "streams: expected a value"),
-        (&[], "expected at least one of `streams`"),
+        (&["stream", "orders"][..], "expected one of `streams`, `lists`"),
+        (&["streams"], "streams: expected a pattern"),
+        (&["streams", "a,b"], "without `,` and white space"),
+        (&[], "streams, lists, channels, queues: expected a pattern in one of them"),
         (&["lists", "jobs"], "lists: expected `envelope`"),
-        (&["lists", "jobs", "envelope", "nonsense"], "nonsense"),
-        (&["streams", "a", "sampler", "sometimes"], "OTEL_TRACES_SAMPLER is `sometimes`"),
+        (&["lists", "jobs", "envelope", "nonsense"], "lists: `jobs envelope nonsense`"),
+        (&["streams", "a", "sampler", "sometimes"], "sampler: expected always_on"),
     ] {
         let mut command = std::process::Command::new(&server);
         command.args(["--port", &port::free()?.to_string(), "--save", "", "--loadmodule"]);
@@ -33,9 +38,8 @@ fn a_word_that_is_not_known_keeps_the_server_from_starting() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn it_is_switched_off_and_on_and_never_unloaded() -> Result<()> {
-    let mut module = start!("streams orders", &["--enable-module-command", "yes"]);
+fn it_is_switched_off_and_on_and_never_unloaded(make: Make) -> Result<()> {
+    let mut module = start!(make, "streams orders", "--enable-module-command", "yes");
     let mut client = module.server.client()?;
     for (enabled, is_traced) in [("no", false), ("yes", true)] {
         client.say(&format!("CONFIG SET spanbridge.enabled {enabled}"))?;
@@ -54,9 +58,8 @@ fn it_is_switched_off_and_on_and_never_unloaded() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn what_was_counted_is_in_both_pages() -> Result<()> {
-    let module = start!("streams orders", &[]);
+fn what_was_counted_is_in_both_pages(make: Make) -> Result<()> {
+    let module = start!(make, "streams orders");
     let mut client = module.server.client()?;
     client.say("XADD orders * a 1")?;
     let own = client.say("SPANBRIDGE.INFO")?;

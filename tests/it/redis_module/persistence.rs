@@ -1,9 +1,11 @@
 //! What lasts: the log of commands, replicas, and children that write snapshots.
 
 use anyhow::Result;
-use spanbridge_tests::{BOUND, RedisClient, RedisModule, RedisServer, Reply, eventually};
+use spanbridge_tests::{
+    BOUND, Make, RedisClient, RedisModule, RedisServer, Reply, Setup, eventually,
+};
 
-use super::{field, start};
+use super::{field, start, with_each_server};
 
 /// Adds entries of all kinds.
 fn add(client: &mut RedisClient, count: usize) -> Result<()> {
@@ -17,9 +19,14 @@ fn add(client: &mut RedisClient, count: usize) -> Result<()> {
 
 const WORDS: &str = "streams orders lists jobs envelope json";
 
-#[test]
-fn a_log_of_commands_gives_the_same_data_again() -> Result<()> {
-    let mut module = start!(WORDS, &["--enable-debug-command", "yes"]);
+with_each_server!(
+    a_log_of_commands_gives_the_same_data_again,
+    a_replica_has_what_its_master_has_with_the_module_on_either_or_both,
+    snapshots_are_written_while_messages_are_traced,
+);
+
+fn a_log_of_commands_gives_the_same_data_again(make: Make) -> Result<()> {
+    let mut module = start!(make, WORDS, "--enable-debug-command", "yes");
     let mut client = module.server.client()?;
     add(&mut client, 50)?;
     for rewrite in [false, true] {
@@ -47,12 +54,12 @@ fn digest(client: &mut RedisClient) -> Result<Reply> {
     client.say("DEBUG DIGEST")
 }
 
-#[test]
-fn a_replica_has_what_its_master_has_with_the_module_on_either_or_both() -> Result<()> {
+fn a_replica_has_what_its_master_has_with_the_module_on_either_or_both(make: Make) -> Result<()> {
     for (on_master, on_replica) in [(true, true), (true, false), (false, true)] {
         let debug = ["--enable-debug-command", "yes"];
-        let plain = || RedisServer::start_with(&debug, &[]);
-        let traced = || RedisModule::start_with("default", WORDS, &debug);
+        let plain = || RedisServer::start_of(make, "", &debug, &[]);
+        let setup = Setup { make, words: WORDS, arguments: &debug, ..Setup::default() };
+        let traced = || RedisModule::start(&setup);
         let (Some(one), Some(other)) = (traced()?, traced()?) else { return Ok(()) };
         let (Some(master), Some(replica)) = (
             if on_master { Some(one.server) } else { plain()? },
@@ -75,7 +82,9 @@ fn a_replica_has_what_its_master_has_with_the_module_on_either_or_both() -> Resu
         let entries = at_replica.entries("orders")?;
         assert_eq!(entries.len(), 110, "{case}");
         let traced = entries.iter().filter(|entry| field(entry, "traceparent").is_some()).count();
-        assert_eq!(traced, if on_master { 110 } else { 0 }, "{case}");
+        // Half of them are of a script, which cannot get more arguments in Valkey 9.
+        let of_master = if make == Make::Redis { 110 } else { 55 };
+        assert_eq!(traced, if on_master { of_master } else { 0 }, "{case}");
         // A replica that becomes a master traces what its clients add.
         at_replica.say("REPLICAOF NO ONE")?;
         at_replica.say("XADD orders * last 1")?;
@@ -86,9 +95,8 @@ fn a_replica_has_what_its_master_has_with_the_module_on_either_or_both() -> Resu
     Ok(())
 }
 
-#[test]
-fn snapshots_are_written_while_messages_are_traced() -> Result<()> {
-    let module = start!("streams orders", &[]);
+fn snapshots_are_written_while_messages_are_traced(make: Make) -> Result<()> {
+    let module = start!(make, "streams orders");
     let mut client = module.server.client()?;
     for round in 0..5 {
         client.say("BGSAVE")?;

@@ -2,15 +2,16 @@
 
 use anyhow::{Context, Result};
 use spanbridge_tests::gateway::Settings;
-use spanbridge_tests::{Client, Kind};
+use spanbridge_tests::{Client, Kind, Make};
 use tempfile::TempDir;
 
-use super::start;
+use super::{start, with_each_server};
 use crate::nats::named;
 
-#[test]
-fn a_message_through_both_has_one_trace_and_one_context() -> Result<()> {
-    let module = start!("streams orders service-name redis", &[]);
+with_each_server!(a_message_through_both_has_one_trace_and_one_context);
+
+fn a_message_through_both_has_one_trace_and_one_context(make: Make) -> Result<()> {
+    let module = start!(make, "streams orders service-name redis");
     let folder = TempDir::new()?;
     let settings = Settings::listener(folder.path(), &module.server.url(), "")?;
     let gateway = settings.variables(module.tap.grpc()).start()?;
