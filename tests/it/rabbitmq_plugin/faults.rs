@@ -2,7 +2,7 @@
 //! came.
 
 use anyhow::Result;
-use spanbridge_tests::PluginBed;
+use spanbridge_tests::{PluginBed, Release};
 
 use super::{context, send_and_take};
 
@@ -11,7 +11,12 @@ const MESSAGES: usize = 100;
 
 #[test]
 fn faulty_component_harms_neither_the_broker_nor_a_message() -> Result<()> {
-    let Some(bed) = PluginBed::start(true, "[]")? else { return Ok(()) };
+    does_no_harm(Release::Installed)
+}
+
+/// Has the component do all its harm, and looks at messages and at the broker.
+pub(super) fn does_no_harm(release: Release) -> Result<()> {
+    let Some(bed) = PluginBed::start(release, true, "[]")? else { return Ok(()) };
     bed.enable()?;
     let pid = bed.server.pid()?;
     // The component does harm where a destination is called like the fault.

@@ -1,7 +1,7 @@
 //! What the plugin's settings do, and what is said of wrong ones.
 
 use anyhow::Result;
-use spanbridge_tests::PluginBed;
+use spanbridge_tests::{PluginBed, Release};
 
 use super::{context, send_and_take};
 
@@ -20,7 +20,7 @@ const OTHER: &str = "
 
 #[test]
 fn wrong_settings_and_conflicts_are_said_when_the_plugin_is_enabled() -> Result<()> {
-    let Some(bed) = PluginBed::start(false, "[]")? else { return Ok(()) };
+    let Some(bed) = PluginBed::start(Release::Installed, false, "[]")? else { return Ok(()) };
     for (settings, expected) in [
         ("[{samler, always_on}]", &["samler", "sampler"][..]),
         ("[{relation, sideways}]", &["relation", "sideways", "parent+link"]),
@@ -66,7 +66,7 @@ fn destinations_say_what_is_traced() -> Result<()> {
         [{pattern, \"orders.secret\"}, {trace, false}],
         [{vhost, \"v1\"}, {pattern, \"orders.>\"}, {service_name, \"shop\"}],
         [{pattern, \"jobs\"}, {spans, false}]]}]";
-    let Some(bed) = PluginBed::start(false, settings)? else { return Ok(()) };
+    let Some(bed) = PluginBed::start(Release::Installed, false, settings)? else { return Ok(()) };
     bed.enable()?;
     for (vhost, queue, expected) in [
         ("v1", "orders.new", true),
@@ -87,7 +87,9 @@ fn destinations_say_what_is_traced() -> Result<()> {
 
 #[test]
 fn broker_with_wrong_settings_starts_and_traces_nothing() -> Result<()> {
-    let Some(mut bed) = PluginBed::start(false, "[{samler, always_on}]")? else { return Ok(()) };
+    let settings = "[{samler, always_on}]";
+    let bed = PluginBed::start(Release::Installed, false, settings)?;
+    let Some(mut bed) = bed else { return Ok(()) };
     assert!(!bed.try_enable()?.0);
     bed.server.restart()?;
     assert_eq!(bed.status("state")?, "stopped");
