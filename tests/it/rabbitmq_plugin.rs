@@ -5,6 +5,7 @@ use serde_json::Value;
 use spanbridge_tests::Client;
 
 mod clients;
+mod current;
 mod faults;
 mod lifecycle;
 mod settings;

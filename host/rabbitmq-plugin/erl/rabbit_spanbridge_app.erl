@@ -9,11 +9,44 @@
 
 -include_lib("kernel/include/logger.hrl").
 
--export([start/2, prep_stop/1, stop/1]).
+-export([try_start/0, start/2, prep_stop/1, stop/1]).
+
+%% What an application gives as a reason, `rabbitmq-plugins` prints inside an error of its own. What
+%% a boot step throws it prints as it is, and a boot step runs before its application.
+-rabbit_boot_step({?MODULE, [{description, "Spanbridge: whether tracing can be started"},
+                             {mfa, {?MODULE, try_start, []}}]}).
+
+%% Starts tracing and stops it again, in a node that runs. Throws an error that says why it cannot
+%% be started.
+try_start() ->
+    case rabbit:is_running() of
+        false ->
+            ok;
+        true ->
+            %% In a process of its own, for a supervisor that fails takes along who started it.
+            {_, Monitor} = spawn_monitor(fun() -> exit({tried, try_and_stop()}) end),
+            receive
+                {'DOWN', Monitor, process, _, {tried, ok}} -> ok;
+                {'DOWN', Monitor, process, _, {tried, Error}} -> throw(Error);
+                {'DOWN', Monitor, process, _, Reason} -> {error, Reason}
+            end
+    end.
+
+try_and_stop() ->
+    process_flag(trap_exit, true),
+    case start_tracing() of
+        {ok, Supervisor} ->
+            gen_server:stop(Supervisor),
+            rabbit_spanbridge_publish:stop(),
+            ok;
+        {error, _} = Error ->
+            Error
+    end.
 
 start(_Type, _Arguments) ->
     case start_tracing() of
         {ok, Supervisor} ->
+            ok = rabbit_spanbridge_interceptor:register(),
             {ok, Supervisor};
         {error, Text} ->
             case rabbit:is_running() of
@@ -55,7 +88,6 @@ start_with(Config) ->
         {ok, Node, Exports} ->
             case rabbit_spanbridge_sup:start_link([{Node, Exports, Config}]) of
                 {ok, Supervisor} ->
-                    ok = rabbit_spanbridge_interceptor:register(),
                     {ok, Supervisor};
                 {error, Reason} ->
                     rabbit_spanbridge_publish:stop(),
