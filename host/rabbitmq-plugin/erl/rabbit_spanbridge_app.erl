@@ -35,7 +35,7 @@ try_start() ->
 try_and_stop() ->
     process_flag(trap_exit, true),
     case start_tracing() of
-        {ok, Supervisor} ->
+        {ok, Supervisor, _Protocols} ->
             gen_server:stop(Supervisor),
             rabbit_spanbridge_publish:stop(),
             ok;
@@ -45,8 +45,9 @@ try_and_stop() ->
 
 start(_Type, _Arguments) ->
     case start_tracing() of
-        {ok, Supervisor} ->
-            ok = rabbit_spanbridge_interceptor:register(),
+        {ok, Supervisor, Protocols} ->
+            lists:member(amqp091, Protocols) andalso rabbit_spanbridge_interceptor:register(),
+            ok = rabbit_spanbridge_message:add(Protocols),
             {ok, Supervisor};
         {error, Text} ->
             case rabbit:is_running() of
@@ -59,6 +60,7 @@ start(_Type, _Arguments) ->
     end.
 
 prep_stop(State) ->
+    rabbit_spanbridge_message:remove(),
     rabbit_spanbridge_interceptor:unregister(),
     State.
 
@@ -66,17 +68,26 @@ prep_stop(State) ->
 stop(_State) ->
     rabbit_spanbridge_publish:stop().
 
+%% Answers the supervisor, and the protocols whose publishes are to be intercepted.
 start_tracing() ->
-    maybe_start([fun rabbit_spanbridge_interceptor:check/0,
-                 fun rabbit_spanbridge_nif:load/0,
-                 fun rabbit_spanbridge_config:read/0]).
+    case rabbit_spanbridge_config:read() of
+        {ok, #{protocols := Protocols} = Config} ->
+            IsChannels = lists:member(amqp091, Protocols),
+            Check = fun() when IsChannels -> rabbit_spanbridge_interceptor:check();
+                       () -> ok
+                    end,
+            case maybe_start([Check, fun rabbit_spanbridge_nif:load/0,
+                              fun() -> start_with(Config) end]) of
+                {ok, Supervisor} -> {ok, Supervisor, Protocols};
+                {error, _} = Error -> Error
+            end;
+        {error, _} = Error ->
+            Error
+    end.
 
 %% Answers what the last step answers, or the first error.
 maybe_start([Step]) ->
-    case Step() of
-        {ok, Config} -> start_with(Config);
-        {error, _} = Error -> Error
-    end;
+    Step();
 maybe_start([Step | Steps]) ->
     case Step() of
         ok -> maybe_start(Steps);

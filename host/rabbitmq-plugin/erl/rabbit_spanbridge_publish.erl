@@ -4,7 +4,7 @@
 %% (a channel, or a newer broker's message interceptor) is a thin module above this one.
 -module(rabbit_spanbridge_publish).
 
--export([start/1, stop/0, handle/0, headers/3, failed/0, failures/0]).
+-export([start/1, stop/0, handle/0, headers/3, edits/3, failed/0, failures/0]).
 
 %% The node's handle, and a counter of failures: where every process finds them.
 -define(KEY, rabbit_spanbridge).
@@ -55,17 +55,20 @@ failures() ->
 
 %% `From` is the vhost and whose spans these are; `To` the exchange and the routing key. Answers
 %% `unchanged` or the new headers.
-headers(From, {Exchange, Key}, {Headers, MessageId, CorrelationId, Size}) ->
+headers(From, To, {Headers, _, _, _} = Message) ->
+    case edits(From, To, Message) of
+        unchanged -> unchanged;
+        Edits -> rabbit_spanbridge_headers:edit(Edits, Headers)
+    end.
+
+%% Answers `unchanged` or what is to be done to the headers.
+edits(From, {Exchange, Key}, {Headers, MessageId, CorrelationId, Size}) ->
     case channel(From) of
         stopped ->
             unchanged;
         Channel ->
-            Edits = rabbit_spanbridge_nif:publish(Channel, Exchange, Key, Headers, MessageId,
-                                                  CorrelationId, Size),
-            case Edits of
-                unchanged -> unchanged;
-                _ -> rabbit_spanbridge_headers:edit(Edits, Headers)
-            end
+            rabbit_spanbridge_nif:publish(Channel, Exchange, Key, Headers, MessageId,
+                                          CorrelationId, Size)
     end.
 
 channel(From) ->

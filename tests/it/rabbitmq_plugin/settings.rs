@@ -19,10 +19,11 @@ const OTHER: &str = "
     rabbit_registry:register(channel_interceptor, <<\"other\">>, Module).";
 
 /// Settings that must be refused, and what has to be said of them.
-pub(super) const WRONG: [(&str, &[&str]); 6] = [
+pub(super) const WRONG: [(&str, &[&str]); 7] = [
     ("[{samler, always_on}]", &["samler", "sampler"]),
     ("[{otlp, [{endpoint, \\\"ftp://here\\\"}]}]", &["OTEL_EXPORTER_OTLP_ENDPOINT", "ftp"]),
     ("[{relation, sideways}]", &["relation", "sideways", "parent+link"]),
+    ("[{protocols, [stomp]}]", &["protocols", "stomp", "amqp091"]),
     ("[{destinations, [[{patern, \\\"a\\\"}]]}]", &["entry 1", "patern", "pattern"]),
     ("[{destinations, [[{pattern, \\\"a..b\\\"}]]}]", &["entry 1", "pattern", "a..b"]),
     ("[{otlp, [{protocol, carrier_pigeon}]}]", &["otlp.protocol", "carrier_pigeon", "grpc"]),
@@ -34,6 +35,8 @@ fn wrong_settings_and_conflicts_are_said_when_the_plugin_is_enabled() -> Result<
     for wrong in &WRONG {
         says_what_is_wrong(&bed, wrong)?;
     }
+    let newer = "[{protocols, [amqp091, mqtt50]}]";
+    says_what_is_wrong(&bed, &(newer, &["protocols", "mqtt50", "RabbitMQ 4.2"]))?;
     bed.server.control(&["eval", OTHER])?;
     let said = refused(&bed, "[]")?;
     assert!(said.contains("other_interceptor") && said.contains("basic.publish"), "{said}");
