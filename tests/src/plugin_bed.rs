@@ -55,10 +55,10 @@ impl PluginBed {
     /// As [`Self::shared`].
     pub fn start(release: Release, faulty: bool, settings: &str) -> Result<Option<Self>> {
         let Some(receiver) = Receiver::shared()? else { return Ok(None) };
+        let Some(broker) = Broker::of(release)? else { return Ok(None) };
         let Some(archive) = tool::rabbitmq_plugin(faulty, release.suite())? else {
             return Ok(None);
         };
-        let Some(broker) = Broker::of(release)? else { return Ok(None) };
         let (folder, tap) = (TempDir::new()?, receiver.tap());
         let own = folder.path().join("plugins");
         fs::create_dir(&own)?;

@@ -59,8 +59,8 @@ fn broker_with_wrong_settings_starts_in_4_3() -> Result<()> {
 }
 
 /// Declares a durable queue, which clients of AMQP 1.0 expect to be there.
-fn declare(url: &str, queue: &str) -> Result<()> {
-    let nothing = ["produce", "--url", url, "--queue", queue, "--count", "0"];
+fn declare(url: &str, queue: &str, kind: &str) -> Result<()> {
+    let nothing = ["produce", "--url", url, "--queue", queue, "--type", kind, "--count", "0"];
     Client::run(PIKA, &nothing).map(drop)
 }
 
@@ -77,7 +77,7 @@ fn bed() -> Result<Option<(Arc<PluginBed>, String)>> {
 #[test]
 fn publish_of_amqp_1_0_gets_a_context_and_a_span() -> Result<()> {
     let Some((bed, url)) = bed()? else { return Ok(()) };
-    declare(&url, "tasks")?;
+    declare(&url, "tasks", "quorum")?;
     let messages = send_and_take(RHEA, &url, "tasks", COUNT)?;
     assert_eq!(messages.len(), COUNT);
     for (number, message) in messages.iter().enumerate() {
@@ -99,7 +99,7 @@ fn publish_of_amqp_1_0_gets_a_context_and_a_span() -> Result<()> {
 #[test]
 fn context_that_a_publish_of_amqp_1_0_brings_stays() -> Result<()> {
     let Some((bed, url)) = bed()? else { return Ok(()) };
-    declare(&url, "brought")?;
+    declare(&url, "brought", "classic")?;
     let (trace, parent) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
     let traceparent = format!("00-{trace}-{parent}-01");
     let properties = format!("{{\"Traceparent\":\"{traceparent}\"}}");
@@ -120,7 +120,7 @@ fn context_that_a_publish_of_amqp_1_0_brings_stays() -> Result<()> {
 #[test]
 fn our_stale_context_is_replaced_in_a_publish_of_amqp_1_0() -> Result<()> {
     let Some((_, url)) = bed()? else { return Ok(()) };
-    declare(&url, "stale")?;
+    declare(&url, "stale", "classic")?;
     let (trace, parent) = ("0af7651916cd43dd8448eb211c80319d", "b7ad6b7169203332");
     let properties = format!(
         "{{\"a\":\"b\",\"TraceParent\":\"00-{trace}-{parent}-01\",\
@@ -144,11 +144,16 @@ fn our_stale_context_is_replaced_in_a_publish_of_amqp_1_0() -> Result<()> {
 #[test]
 fn all_else_in_a_message_of_amqp_1_0_is_as_it_was() -> Result<()> {
     let Some((bed, url)) = bed()? else { return Ok(()) };
-    declare(&url, "same")?;
     let before = bed.counted("injections_skipped")?;
-    let said = Client::run(RHEA, &["same", "--url", &url, "--queue", "same"])?;
-    assert_eq!(said.len(), 7);
-    for got in &said {
+    let mut all = Vec::new();
+    // Each keeps messages in another way.
+    for kind in ["classic", "quorum", "stream"] {
+        declare(&url, kind, kind)?;
+        let said = Client::run(RHEA, &["same", "--url", &url, "--queue", kind])?;
+        assert_eq!(said.len(), 7);
+        all.extend(said);
+    }
+    for got in &all {
         assert!(got["difference"].is_null(), "{got}");
         let mut added: Vec<_> = got["added"].as_object().context("no object")?.keys().collect();
         added.sort();
@@ -156,7 +161,7 @@ fn all_else_in_a_message_of_amqp_1_0_is_as_it_was() -> Result<()> {
             if got["name"] == "footer" { &[] } else { &["traceparent", "tracestate"] };
         assert_eq!(added, expected, "{got}");
     }
-    assert_eq!(bed.counted("injections_skipped")?, before + 1, "the one with a footer");
+    assert_eq!(bed.counted("injections_skipped")?, before + 3, "those with a footer");
     Ok(())
 }
 
@@ -164,7 +169,7 @@ fn all_else_in_a_message_of_amqp_1_0_is_as_it_was() -> Result<()> {
 fn context_crosses_from_either_protocol_into_the_other() -> Result<()> {
     let Some((bed, url)) = bed()? else { return Ok(()) };
     for (from, to, queue) in [(RHEA, PIKA, "across"), (PIKA, RHEA, "back")] {
-        declare(&url, queue)?;
+        declare(&url, queue, "classic")?;
         let common = ["--url", &url, "--queue", queue];
         Client::run(from, &[&["produce"], &common[..]].concat())?;
         let mut said = Client::run(to, &[&["work"], &common[..]].concat())?;
