@@ -3,13 +3,18 @@
 #
 # BUILT is where cargo has put the native half, such as target/release. The archive lands in OUT, as
 # rabbitmq_spanbridge-VERSION.ez. It needs erlc and what Debian's rabbitmq-server brings, no more.
+#
+# The modules are for the Erlang that compiles them and the next ones: what 25 compiles, 27 loads,
+# and 29 does not. ERLC names another compiler, RABBITMQ_PLUGINS the broker's plugins for it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 built=$(realpath "$1")
 mkdir -p "$2"
 out=$(realpath "$2")
 
-plugins=$(compgen -G '/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins' | sort -V | tail -1) || {
+installed=$(compgen -G '/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins' | sort -V | tail -1) || true
+plugins=${RABBITMQ_PLUGINS:-$installed}
+[ -n "$plugins" ] || {
   echo "package.sh: no RabbitMQ in /usr/lib/rabbitmq: install rabbitmq-server" >&2
   exit 1
 }
@@ -20,7 +25,9 @@ trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage/$name/ebin" "$stage/$name/priv"
 
 # Modules of the tool's own language are not there for the compiler to look at.
-ERL_LIBS=$plugins erlc +deterministic +debug_info -Wall -o "$stage/$name/ebin" "$here"/erl/*.erl \
+# shellcheck disable=SC2086 # a compiler may have arguments
+ERL_LIBS=$plugins ${ERLC:-erlc} +deterministic +debug_info -Wall +nowarn_deprecated_catch \
+  -o "$stage/$name/ebin" "$here"/erl/*.erl \
   2>&1 | { grep -v "CommandBehaviour' undefined\|^% *[0-9]*|\|^% *|" || true; } >&2
 modules=$(cd "$stage/$name/ebin" && ls *.beam | sed "s/\(.*\)\.beam/'\1'/" | paste -sd,)
 sed "s/@VERSION@/$version/; s/@MODULES@/$modules/" "$here/erl/rabbitmq_spanbridge.app.src" \

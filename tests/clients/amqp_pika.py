@@ -20,6 +20,7 @@ def arguments():
     parser.add_argument("--url", required=True)
     parser.add_argument("--name", default="checkout", help="connection name")
     parser.add_argument("--queue", required=True)
+    parser.add_argument("--type", help="of the queue; the broker's default")
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--payload", default="order {}", help="{} becomes the message's number")
     parser.add_argument("--work", type=float, default=0.0, help="seconds for each message")
@@ -67,7 +68,8 @@ def main():
     args = arguments()
     connection = connect(args)
     channel = connection.channel()
-    channel.queue_declare(args.queue, durable=True)
+    kind = {"x-queue-type": args.type} if args.type else None
+    channel.queue_declare(args.queue, durable=True, arguments=kind)
     (produce if args.role == "produce" else work)(channel, args)
     connection.close()
 

@@ -6,6 +6,7 @@ use spanbridge_tests::Client;
 
 mod bytes;
 mod clients;
+mod current;
 mod faults;
 mod lifecycle;
 mod settings;

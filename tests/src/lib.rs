@@ -21,6 +21,7 @@
 pub mod amqp_bed;
 pub mod authority;
 pub mod bed;
+pub mod broker;
 pub mod client;
 pub mod counter;
 pub mod gateway;
@@ -49,6 +50,7 @@ pub mod wait;
 pub use amqp_bed::AmqpBed;
 pub use authority::Authority;
 pub use bed::Bed;
+pub use broker::{Broker, Release};
 pub use client::Client;
 pub use counter::{Counted, Counter};
 pub use gateway::{Exit, Gateway};

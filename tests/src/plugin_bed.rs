@@ -2,12 +2,12 @@
 //! the spans that it exports.
 
 use std::fs;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
+use crate::broker::{Broker, Release};
 use crate::rabbitmq::RabbitMq;
 use crate::receiver::{Receiver, Tap};
 use crate::tool;
@@ -30,19 +30,22 @@ pub struct PluginBed {
 }
 
 impl PluginBed {
-    /// The bed, its plugin enabled, that tests share which only publish; `None` when a tool is
-    /// missing and may be.
+    /// The bed, its plugin enabled, that tests of this release share which only publish; `None`
+    /// when a tool is missing and may be.
     ///
     /// # Errors
     /// When something does not come up.
-    pub fn shared() -> Result<Option<Arc<Self>>> {
-        static SHARED: Mutex<Option<Arc<PluginBed>>> = Mutex::new(None);
+    pub fn shared(release: Release) -> Result<Option<Arc<Self>>> {
+        static SHARED: Mutex<Vec<(Release, Arc<PluginBed>)>> = Mutex::new(Vec::new());
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if shared.is_none() {
-            let bed = Self::start(false, "[]")?;
-            *shared = bed.map(|bed| bed.enable().map(|()| Arc::new(bed))).transpose()?;
+        if let Some((_, bed)) = shared.iter().find(|(of, _)| *of == release) {
+            return Ok(Some(Arc::clone(bed)));
         }
-        Ok(shared.clone())
+        let Some(bed) = Self::start(release, false, "[]")? else { return Ok(None) };
+        bed.enable()?;
+        let bed = Arc::new(bed);
+        shared.push((release, Arc::clone(&bed)));
+        Ok(Some(bed))
     }
 
     /// Starts a broker with the plugin at hand and not enabled, and these terms as its settings.
@@ -50,8 +53,8 @@ impl PluginBed {
     ///
     /// # Errors
     /// As [`Self::shared`].
-    pub fn start(faulty: bool, settings: &str) -> Result<Option<Self>> {
-        Self::start_with(faulty, settings, Vec::new())
+    pub fn start(release: Release, faulty: bool, settings: &str) -> Result<Option<Self>> {
+        Self::start_with(release, faulty, settings, Vec::new())
     }
 
     /// The same, with more variables in the broker's environment.
@@ -59,20 +62,23 @@ impl PluginBed {
     /// # Errors
     /// As [`Self::shared`].
     pub fn start_with(
+        release: Release,
         faulty: bool,
         settings: &str,
         more: Vec<(String, String)>,
     ) -> Result<Option<Self>> {
         let Some(receiver) = Receiver::shared()? else { return Ok(None) };
-        let Some(archive) = tool::rabbitmq_plugin(faulty)? else { return Ok(None) };
-        let Some(program) = tool::rabbitmq_server()? else { return Ok(None) };
+        let Some(broker) = Broker::of(release)? else { return Ok(None) };
+        let Some(archive) = tool::rabbitmq_plugin(faulty, release.suite())? else {
+            return Ok(None);
+        };
         let (folder, tap) = (TempDir::new()?, receiver.tap());
         let own = folder.path().join("plugins");
         fs::create_dir(&own)?;
         fs::copy(&archive, own.join(archive.file_name().context("a file")?))?;
         let advanced = folder.path().join("advanced.config");
         fs::write(&advanced, format!("[{{{PLUGIN}, {settings}}}].\n"))?;
-        let theirs = program.parent().and_then(Path::parent).context("a folder")?.join("plugins");
+        let theirs = broker.plugins()?;
         let mut variables = tap.grpc();
         let plugins = format!("{}:{}", own.display(), theirs.display());
         variables.push(("RABBITMQ_PLUGINS_DIR".to_owned(), plugins));
@@ -80,7 +86,7 @@ impl PluginBed {
         variables.push(("RABBITMQ_ADVANCED_CONFIG_FILE".to_owned(), advanced));
         variables.push(("OTEL_BSP_SCHEDULE_DELAY".to_owned(), "100".to_owned()));
         variables.extend(more);
-        let Some(server) = RabbitMq::start_with(VHOSTS, variables)? else { return Ok(None) };
+        let server = RabbitMq::start_with(broker, VHOSTS, variables)?;
         Ok(Some(Self { server, tap, _folder: folder }))
     }
 

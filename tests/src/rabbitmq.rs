@@ -7,7 +7,6 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,9 +17,10 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::authority::Authority;
+use crate::broker::{Broker, Release};
+use crate::port;
 use crate::process::{Process, Stream};
 use crate::wait::{BOUND, eventually};
-use crate::{port, tool};
 
 /// Vhosts that the shared server has from the start. Making one later takes a second and the tool
 /// of the broker; at the start a hundred take no time that can be measured.
@@ -47,11 +47,12 @@ const LEASH: &str = "read -r line; folder=$1; shift; kill -9 \"$@\"; rm -rf \"$f
 /// A server.
 #[derive(Debug)]
 pub struct RabbitMq {
-    program: PathBuf,
+    broker: Broker,
     folder: TempDir,
     authority: Authority,
     port: u16,
     tls_port: u16,
+    mqtt_port: u16,
     distribution_port: u16,
     mapper_port: u16,
     vhosts: usize,
@@ -80,7 +81,7 @@ impl RabbitMq {
         static SHARED: Mutex<Option<Arc<RabbitMq>>> = Mutex::new(None);
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if shared.is_none() {
-            *shared = Self::start_with(VHOSTS, Vec::new())?.map(Arc::new);
+            *shared = Self::installed(VHOSTS)?.map(Arc::new);
         }
         Ok(shared.clone())
     }
@@ -91,21 +92,30 @@ impl RabbitMq {
     /// # Errors
     /// When it does not come up, or is missing where it must not be.
     pub fn start() -> Result<Option<Self>> {
-        Self::start_with(0, Vec::new())
+        Self::installed(0)
+    }
+
+    fn installed(vhosts: usize) -> Result<Option<Self>> {
+        let broker = Broker::of(Release::Installed)?;
+        broker.map(|broker| Self::start_with(broker, vhosts, Vec::new())).transpose()
     }
 
     /// Starts a server of its own with so many vhosts, and variables in its environment.
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub fn start_with(vhosts: usize, variables: Vec<(String, String)>) -> Result<Option<Self>> {
-        let Some(program) = tool::rabbitmq_server()? else { return Ok(None) };
+    pub fn start_with(
+        broker: Broker,
+        vhosts: usize,
+        variables: Vec<(String, String)>,
+    ) -> Result<Self> {
         let mut server = Self {
-            program,
+            broker,
             folder: TempDir::new()?,
             authority: Authority::new()?,
             port: port::free()?,
             tls_port: port::free()?,
+            mqtt_port: port::free()?,
             distribution_port: port::free()?,
             mapper_port: port::free()?,
             vhosts,
@@ -115,7 +125,7 @@ impl RabbitMq {
         };
         server.configure()?;
         server.restart()?;
-        Ok(Some(server))
+        Ok(server)
     }
 
     /// Where it listens.
@@ -126,6 +136,11 @@ impl RabbitMq {
     /// Where it listens for TLS.
     pub fn tls_address(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.tls_port))
+    }
+
+    /// Where it listens for MQTT, once its plugin for that is enabled.
+    pub fn mqtt_address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.mqtt_port))
     }
 
     /// Where it listens, as a gateway wants it.
@@ -172,7 +187,7 @@ impl RabbitMq {
     /// # Errors
     /// When it does not end.
     pub fn tool(&self, name: &str, arguments: &[&str]) -> Result<(bool, Vec<String>)> {
-        let mut command = self.command(&self.program.with_file_name(name));
+        let mut command = self.command(name);
         let mut process = Process::spawn(name, command.arg("--quiet").args(arguments))?;
         let status = process.wait(CONTROL_BOUND)?;
         let mut said = process.lines(Stream::Out);
@@ -218,7 +233,7 @@ impl RabbitMq {
         eventually("the port mapper to listen", BOUND, || {
             Ok(TcpStream::connect(address).ok().map(drop))
         })?;
-        let mut server = Process::spawn("rabbitmq-server", &mut self.command(&self.program))?;
+        let mut server = Process::spawn("rabbitmq-server", &mut self.command("rabbitmq-server"))?;
         let ids = [server.id().to_string(), mapper.id().to_string()];
         let mut leash = Command::new("sh");
         leash.args(["-c", LEASH, "leash"]).arg(self.folder.path()).args(ids);
@@ -242,6 +257,7 @@ impl RabbitMq {
         let text = format!(
             "listeners.tcp.default = 127.0.0.1:{}\n\
              listeners.ssl.default = 127.0.0.1:{}\n\
+             mqtt.listeners.tcp.default = 127.0.0.1:{}\n\
              ssl_options.cacertfile = {}\nssl_options.certfile = {}\nssl_options.keyfile = {}\n\
              ssl_options.verify = verify_none\n\
              loopback_users.guest = true\ndisk_free_limit.absolute = 50MB\n\
@@ -249,6 +265,7 @@ impl RabbitMq {
              load_definitions = {}\n",
             self.port,
             self.tls_port,
+            self.mqtt_port,
             self.authority.text("ca.pem"),
             self.authority.text("server.pem"),
             self.authority.text("server.key"),
@@ -272,9 +289,9 @@ impl RabbitMq {
     }
 
     /// A command of the package that knows nothing of the machine's own RabbitMQ.
-    fn command(&self, program: &PathBuf) -> Command {
+    fn command(&self, program: &str) -> Command {
         let folder = self.folder.path();
-        let mut command = Command::new(program);
+        let mut command = self.broker.command(program);
         // Its scripts become the Erlang machine then, instead of waiting for it.
         command.env("RUNNING_UNDER_SYSTEMD", "true").env_remove("NOTIFY_SOCKET");
         // Erlang keeps its cookie at home.

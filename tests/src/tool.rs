@@ -6,6 +6,7 @@
 use std::env;
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -41,6 +42,29 @@ pub fn rabbitmq_server() -> Result<Option<PathBuf>> {
     let versions = fs::read_dir("/usr/lib/rabbitmq/lib").into_iter().flatten().flatten();
     let candidates = versions.map(|version| version.path().join("sbin/rabbitmq-server"));
     found("rabbitmq-server of Debian", "SPANBRIDGE_RABBITMQ", candidates)
+}
+
+/// Finds the RabbitMQ of another Debian release, as `tests/tools/rabbitmq-root.sh` makes it.
+/// Answers the folder that has to be the root of its programs, and where the server lies in there.
+///
+/// # Errors
+///
+/// When it is missing, or nobody may change the root, and `CI` is set; else that is `None`, and
+/// said aloud.
+pub fn rabbitmq_root(suite: &str) -> Result<Option<(PathBuf, PathBuf)>> {
+    let root = root().join(format!(".tools/rabbitmq-{suite}"));
+    let versions = fs::read_dir(root.join("usr/lib/rabbitmq/lib")).into_iter().flatten().flatten();
+    let mut candidates = versions.map(|version| version.path().join("sbin/rabbitmq-server"));
+    let what = format!("RabbitMQ of Debian {suite}");
+    let Some(server) = candidates.find(|path| path.is_file()) else {
+        return missing(&what, &format!("`tests/tools/rabbitmq-root.sh {suite}` fetches it"));
+    };
+    // Owned by whoever runs.
+    if fs::metadata("/proc/self")?.uid() != 0 {
+        return missing(&format!("the right to run {what}"), "run the tests as root");
+    }
+    let server = server.strip_prefix(&root)?.to_path_buf();
+    Ok(Some((root, server)))
 }
 
 /// Finds the Redis server: `SPANBRIDGE_REDIS`, else Debian's.
@@ -149,14 +173,16 @@ pub fn faulty_component() -> Result<PathBuf> {
 }
 
 /// Finds the archive of the RabbitMQ plugin: in the folder `SPANBRIDGE_RABBITMQ_PLUGIN`, else
-/// where `make rabbitmq-plugin` puts it. That of a `faulty` component lies in `faulty` there.
+/// where `make rabbitmq-plugin` puts it. That of a `faulty` component lies in `faulty` there, and
+/// one for the RabbitMQ of another Debian release in a folder of the release's name.
 ///
 /// # Errors
 /// When it is missing and `CI` is set; else a missing one is `None`, and said aloud.
-pub fn rabbitmq_plugin(faulty: bool) -> Result<Option<PathBuf>> {
+pub fn rabbitmq_plugin(faulty: bool, suite: Option<&str>) -> Result<Option<PathBuf>> {
     let folder = env::var_os("SPANBRIDGE_RABBITMQ_PLUGIN").map(PathBuf::from);
     let folder = folder.unwrap_or_else(|| root().join("target/rabbitmq-plugin"));
     let folder = if faulty { folder.join("faulty") } else { folder };
+    let folder = folder.join(suite.unwrap_or_default());
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let archives = entries.filter(|path| path.extension().is_some_and(|ending| ending == "ez"));
     found("the RabbitMQ plugin", "SPANBRIDGE_RABBITMQ_PLUGIN_FILE", archives)
@@ -203,10 +229,15 @@ fn found(
     if let Some(path) = candidates.into_iter().find(|path| path.is_file()) {
         return Ok(Some(path));
     }
+    missing(what, &format!("`make test` installs it, {variable} names another"))
+}
+
+/// Answers `None`, or an error where nothing may be missing.
+fn missing<T>(what: &str, remedy: &str) -> Result<Option<T>> {
     if env::var("CI").is_ok_and(|value| value == "true") {
-        bail!("{what} is missing; `make test` installs it, {variable} names another");
+        bail!("{what} is missing; {remedy}");
     }
     // Straight to the stream: `eprintln!` of a passing test is never seen.
-    writeln!(io::stderr(), "SKIPPED: {what} is missing; `make test` installs it")?;
+    writeln!(io::stderr(), "SKIPPED: {what} is missing; {remedy}")?;
     Ok(None)
 }

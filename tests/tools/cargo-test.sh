@@ -20,10 +20,19 @@ for component in faulty default; do
 done
 # Only where RabbitMQ is: its plugin is compiled against it.
 if compgen -G '/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins' >/dev/null; then
-  plugin=${CARGO_TARGET_DIR:-target}/rabbitmq-plugin
+  target=${CARGO_TARGET_DIR:-target}
+  plugin=$target/rabbitmq-plugin
+  # Packed anew for a RabbitMQ with another Erlang, while its native half is what was just built.
+  pack_for_forky() {
+    [ -d .tools/rabbitmq-forky ] && [ "$(id -u)" = 0 ] || return 0
+    stage 'rabbitmq plugin for forky' tests/tools/rabbitmq-plugin-for.sh forky \
+      "$target/extension" "$1/forky"
+  }
   stage 'faulty rabbitmq plugin' host/rabbitmq-plugin/build.sh "$plugin/faulty" \
     "$SPANBRIDGE_FAULTY_COMPONENT"
+  pack_for_forky "$plugin/faulty"
   stage 'rabbitmq plugin' host/rabbitmq-plugin/build.sh "$plugin"
+  pack_for_forky "$plugin"
   export SPANBRIDGE_RABBITMQ_PLUGIN=$(realpath "$plugin")
 fi
 stage 'test' cargo test --workspace --quiet

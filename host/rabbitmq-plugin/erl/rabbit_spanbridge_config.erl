@@ -7,7 +7,7 @@
 
 -export([read/0, read/1]).
 
--define(KEYS, [destinations, propagators, sampler, relation, trust, service_name, otlp]).
+-define(KEYS, [destinations, propagators, sampler, relation, trust, service_name, protocols, otlp]).
 -define(DESTINATION_KEYS, [vhost, pattern, trace, relation, trust, spans, service_name]).
 -define(OTLP_KEYS, [endpoint, protocol, headers, timeout, compression, certificate, client_key,
                     client_certificate]).
@@ -17,7 +17,11 @@
 -define(RATIO_SAMPLERS, [traceidratio, parentbased_traceidratio]).
 -define(RELATIONS, ["parent", "link", "parent+link", "root", "auto"]).
 -define(TRUST, ["accept", "restart"]).
--define(PROTOCOLS, ["grpc", "http/protobuf", "http/json"]).
+-define(PROTOCOLS, ["amqp091", "amqp10", "mqtt50"]).
+%% Not MQTT: the broker drops what is larger than a subscriber says that it takes, and many of them
+%% take little.
+-define(PROTOCOLS_DEFAULT, [amqp091, amqp10]).
+-define(OTLP_PROTOCOLS, ["grpc", "http/protobuf", "http/json"]).
 -define(COMPRESSIONS, ["gzip", "none"]).
 
 %% Bytes of one text. Names of vhosts, patterns and services have a few dozen.
@@ -38,6 +42,7 @@ config(Settings) ->
     #{variables => [{unicode:characters_to_binary(Name), unicode:characters_to_binary(Value)}
                     || {Name, Value} <- Variables],
       rules => rules(Settings),
+      protocols => protocols(Settings),
       exporter => exporter(Variables ++ Otlp)}.
 
 %% The exporter's arguments, and its variables. The arguments name the variables that must be
@@ -75,6 +80,26 @@ rule(Where, Own, Settings) ->
      Word(trust, ?TRUST),
      boolean(Where ++ "spans", value(spans, Own, true)),
      Text(service_name, Of(service_name, <<>>))}.
+
+%% Those of which publishes are traced.
+protocols(Settings) ->
+    Newer = fun(Protocols) -> [Protocol || Protocol <- Protocols, Protocol =/= amqp091] end,
+    case {value(protocols, Settings, unset), rabbit_spanbridge_message:is_supported()} of
+        {unset, true} ->
+            ?PROTOCOLS_DEFAULT;
+        {unset, false} ->
+            ?PROTOCOLS_DEFAULT -- Newer(?PROTOCOLS_DEFAULT);
+        {Names, IsSupported} when is_list(Names), Names =/= [] ->
+            Words = [binary_to_atom(word("protocols", Name, ?PROTOCOLS)) || Name <- Names],
+            case Newer(Words) of
+                [Word | _] when not IsSupported ->
+                    invalid("protocols", Word, "amqp091; the others need RabbitMQ 4.2");
+                _ ->
+                    Words
+            end;
+        {Other, _} ->
+            invalid("protocols", Other, ["a list of ", words(?PROTOCOLS)])
+    end.
 
 propagators(Settings) ->
     case value(propagators, Settings, unset) of
@@ -120,7 +145,7 @@ otlp(Settings) ->
      || {Key, Value} <- Settings].
 
 otlp(protocol, Value) ->
-    binary_to_list(word("otlp.protocol", Value, ?PROTOCOLS));
+    binary_to_list(word("otlp.protocol", Value, ?OTLP_PROTOCOLS));
 otlp(compression, Value) ->
     binary_to_list(word("otlp.compression", Value, ?COMPRESSIONS));
 otlp(timeout, Value) when is_integer(Value), Value > 0 ->

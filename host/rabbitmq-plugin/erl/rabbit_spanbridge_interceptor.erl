@@ -1,4 +1,4 @@
-%% What a channel of RabbitMQ 3.10 calls for each `basic.publish`.
+%% What a channel calls for each `basic.publish`, in RabbitMQ 3.10 to 4.3.
 %%
 %% Whatever goes wrong below, the message goes on as it came: `intercept/3` is the one place that
 %% sees to it. Channels that are open already are told when an interceptor is registered or goes.
@@ -14,26 +14,44 @@
 
 -define(NAME, <<"spanbridge">>).
 
-%% Where the process id of the connection is in the configuration of a channel. The record is not
-%% in a header file; another shape of it leaves spans with the user's name.
--define(CONNECTION_PID, 7).
-
-%% Answers why the interceptor cannot be registered, if it cannot: a broker of before 4.3.6 refuses
-%% to open any channel while two of them want the same method.
+%% Answers why the interceptor cannot be registered, if it cannot: the broker refuses to open any
+%% channel while two of them want the same method. From 4.3.6 on, that is: at the same priority.
 check() ->
     Others = [Module || {_, Module} <- rabbit_registry:lookup_all(channel_interceptor),
                         Module =/= ?MODULE,
+                        priority(Module) =:= priority(?MODULE),
                         lists:any(fun(Method) -> lists:member(Method, Module:applies_to()) end,
                                   applies_to())],
     case Others of
         [] ->
             ok;
         [Other | _] ->
-            {error, iolist_to_binary(
-                      io_lib:format("`~s` intercepts basic.publish already, and RabbitMQ allows one"
-                                    " interceptor for a method: disable the plugin that it belongs"
-                                    " to first", [Other]))}
+            {error, unicode:characters_to_binary(
+                      io_lib:format("`~ts` intercepts basic.publish already, and RabbitMQ allows"
+                                    " one interceptor for a method: ~ts", [Other, remedy()]))}
     end.
+
+remedy() ->
+    case has_priorities() of
+        false ->
+            "disable the plugin that it belongs to first";
+        true ->
+            "disable the plugin that it belongs to first, or give one of them another priority,"
+            " such as with {rabbit, [{channel_interceptor_priorities,"
+            " [{rabbit_spanbridge_interceptor, 1}]}]} in advanced.config"
+    end.
+
+priority(Module) ->
+    case has_priorities() of
+        false -> 0;
+        true ->
+            Priorities = application:get_env(rabbit, channel_interceptor_priorities, []),
+            proplists:get_value(Module, Priorities, 0)
+    end.
+
+has_priorities() ->
+    _ = code:ensure_loaded(rabbit_channel_interceptor),
+    erlang:function_exported(rabbit_channel_interceptor, set_priorities, 1).
 
 register() ->
     rabbit_registry:register(channel_interceptor, ?NAME, ?MODULE).
@@ -83,10 +101,12 @@ service(Channel) ->
             User
     end.
 
+%% The connection is one of the processes in the configuration of a channel. That record is in no
+%% header file, and has another shape in newer brokers.
 connection_name(Channel) ->
-    Connection = element(?CONNECTION_PID, element(2, Channel)),
-    true = is_pid(Connection),
-    [{_, Infos}] = ets:lookup(connection_created, Connection),
+    Processes = lists:filter(fun is_pid/1, tuple_to_list(element(2, Channel))),
+    [{_, Infos} | _] = lists:flatmap(fun(Process) -> ets:lookup(connection_created, Process) end,
+                                     Processes),
     {client_properties, Properties} = lists:keyfind(client_properties, 1, Infos),
     {_, longstr, Name} = lists:keyfind(<<"connection_name">>, 1, Properties),
     Name.

@@ -4,7 +4,7 @@
 %% (a channel, or a newer broker's message interceptor) is a thin module above this one.
 -module(rabbit_spanbridge_publish).
 
--export([start/1, stop/0, handle/0, properties/4, failed/0, failures/0]).
+-export([start/1, stop/0, handle/0, properties/4, edits/3, failed/0, failures/0]).
 
 %% The node's handle, and a counter of failures: where every process finds them.
 -define(KEY, rabbit_spanbridge).
@@ -59,6 +59,17 @@ properties(From, Exchange, Key, Properties) ->
     case channel(From) of
         stopped -> unchanged;
         Channel -> rabbit_spanbridge_nif:publish(Channel, Exchange, Key, Properties)
+    end.
+
+%% The same of a message of another protocol, whose headers are terms: `To` is the exchange and the
+%% routing key. Answers `unchanged` or what is to be done to the headers.
+edits(From, {Exchange, Key}, {Headers, MessageId, CorrelationId, Size}) ->
+    case channel(From) of
+        stopped ->
+            unchanged;
+        Channel ->
+            rabbit_spanbridge_nif:edits(Channel, Exchange, Key, Headers, MessageId, CorrelationId,
+                                        Size)
     end.
 
 channel(From) ->

@@ -14,7 +14,9 @@ status() ->
             Failures = rabbit_spanbridge_publish:failures(),
             Own = [{{Name, Reason}, Value}
                    || {Name, Reason, Value} <- rabbit_spanbridge_nif:counters(Node)],
-            Counters = [{{<<"messages_untraced">>, <<"interceptor">>}, Failures} | Own],
+            Untouched = rabbit_spanbridge_message:untouched(),
+            Counters = [{{<<"messages_untraced">>, <<"interceptor">>}, Failures},
+                        {{<<"injections_skipped">>, <<"footer">>}, Untouched} | Own],
             All = maps:fold(fun add/3, Exported, maps:from_list(Counters)),
             [{<<"state">>, <<"running">>}, {<<"exporter_pid">>, Pid}
              | [{name(Key), Value} || {Key, Value} <- lists:sort(maps:to_list(All))]]

@@ -1,7 +1,7 @@
 //! Every library as its users write it: each publish gets a context, and a span of its own.
 
 use anyhow::{Context as _, Result};
-use spanbridge_tests::{Client, Kind, PluginBed, tool};
+use spanbridge_tests::{Client, Kind, PluginBed, Release, tool};
 use tempfile::TempDir;
 
 use super::{context, send_and_take};
@@ -10,17 +10,17 @@ const COUNT: usize = 3;
 
 #[test]
 fn plugin_traces_pika() -> Result<()> {
-    traces("amqp_pika.py")
+    traces(Release::Installed, "amqp_pika.py")
 }
 
 #[test]
 fn plugin_traces_aio_pika() -> Result<()> {
-    traces("amqp_aio_pika.py")
+    traces(Release::Installed, "amqp_aio_pika.py")
 }
 
 #[test]
 fn plugin_traces_kombu() -> Result<()> {
-    traces("amqp_kombu.py")
+    traces(Release::Installed, "amqp_kombu.py")
 }
 
 #[test]
@@ -28,11 +28,12 @@ fn plugin_traces_amqplib() -> Result<()> {
     if tool::node()?.is_none() {
         return Ok(());
     }
-    traces("amqp_amqplib.js")
+    traces(Release::Installed, "amqp_amqplib.js")
 }
 
-fn traces(script: &str) -> Result<()> {
-    let Some(bed) = PluginBed::shared()? else { return Ok(()) };
+/// Publishes with a client program, and looks at what its worker gets and at the spans.
+pub(super) fn traces(release: Release, script: &str) -> Result<()> {
+    let Some(bed) = PluginBed::shared(release)? else { return Ok(()) };
     let messages = send_and_take(script, &bed.url(&bed.server.vhost()?), "orders", COUNT)?;
     assert_eq!(messages.len(), COUNT);
     for (number, message) in messages.iter().enumerate() {
@@ -56,7 +57,12 @@ fn traces(script: &str) -> Result<()> {
 
 #[test]
 fn plugin_leaves_all_other_properties_as_they_were() -> Result<()> {
-    let Some(bed) = PluginBed::shared()? else { return Ok(()) };
+    leaves_the_rest(Release::Installed)
+}
+
+/// Publishes a message with all there is, and looks for differences.
+pub(super) fn leaves_the_rest(release: Release) -> Result<()> {
+    let Some(bed) = PluginBed::shared(release)? else { return Ok(()) };
     let url = bed.url(&bed.server.vhost()?);
     let said = Client::run("amqp_publish.py", &["headers", "--url", &url])?;
     assert_eq!(said.len(), 2, "an empty body and a large one");
@@ -71,7 +77,7 @@ fn plugin_leaves_all_other_properties_as_they_were() -> Result<()> {
 
 #[test]
 fn celery_task_joins_the_trace_of_its_instrumented_worker() -> Result<()> {
-    let Some(bed) = PluginBed::shared()? else { return Ok(()) };
+    let Some(bed) = PluginBed::shared(Release::Installed)? else { return Ok(()) };
     let (url, results) = (bed.url(&bed.server.vhost()?), TempDir::new()?);
     let results = results.path().to_string_lossy().into_owned();
     let common = ["--url", &url, "--results", &results];
@@ -97,7 +103,12 @@ fn celery_task_joins_the_trace_of_its_instrumented_worker() -> Result<()> {
 
 #[test]
 fn context_of_an_instrumented_sender_stays_and_has_a_span_beside() -> Result<()> {
-    let Some(bed) = PluginBed::shared()? else { return Ok(()) };
+    keeps_a_context(Release::Installed)
+}
+
+/// Sends a task with context, and looks at what arrives and at the spans.
+pub(super) fn keeps_a_context(release: Release) -> Result<()> {
+    let Some(bed) = PluginBed::shared(release)? else { return Ok(()) };
     let (url, results) = (bed.url(&bed.server.vhost()?), TempDir::new()?);
     let results = results.path().to_string_lossy().into_owned();
     let common = ["--url", &url, "--results", &results];

@@ -6,7 +6,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use spanbridge_tests::raw_amqp::{Method, Opening, publish};
-use spanbridge_tests::{PluginBed, RawAmqp};
+use spanbridge_tests::{PluginBed, RawAmqp, Release};
 
 use super::{context, send_and_take};
 
@@ -25,7 +25,12 @@ const PROPERTIES_AT: usize = 12;
 
 #[test]
 fn faulty_component_harms_neither_the_broker_nor_a_message() -> Result<()> {
-    let Some(bed) = PluginBed::start(true, "[]")? else { return Ok(()) };
+    does_no_harm(Release::Installed)
+}
+
+/// Has the component do all its harm, and looks at messages and at the broker.
+pub(super) fn does_no_harm(release: Release) -> Result<()> {
+    let Some(bed) = PluginBed::start(release, true, "[]")? else { return Ok(()) };
     bed.enable()?;
     let pid = bed.server.pid()?;
     // The component does harm where a destination is called like the fault.
@@ -50,7 +55,12 @@ fn faulty_component_harms_neither_the_broker_nor_a_message() -> Result<()> {
 
 #[test]
 fn faulty_component_under_load_changes_nothing_of_anybody() -> Result<()> {
-    let Some(bed) = PluginBed::start(true, "[]")? else { return Ok(()) };
+    changes_nothing_under_load(Release::Installed)
+}
+
+/// Publishes to destinations that do harm and to others at once, and looks at every message.
+pub(super) fn changes_nothing_under_load(release: Release) -> Result<()> {
+    let Some(bed) = PluginBed::start(release, true, "[]")? else { return Ok(()) };
     bed.enable()?;
     let (address, pid) = (bed.server.address(), bed.server.pid()?);
     // All at once, so that failing calls and good ones share schedulers and instances. The good

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use spanbridge_tests::raw_amqp::{Opening, publish};
-use spanbridge_tests::{BOUND, PluginBed, RawAmqp, eventually};
+use spanbridge_tests::{BOUND, PluginBed, RawAmqp, Release, eventually};
 
 use super::{context, send_and_take};
 
@@ -13,7 +13,12 @@ const PIKA: &str = "amqp_pika.py";
 
 #[test]
 fn plugin_is_switched_on_off_and_on_in_a_live_broker() -> Result<()> {
-    let Some(bed) = PluginBed::start(false, "[]")? else { return Ok(()) };
+    is_switched(Release::Installed)
+}
+
+/// Switches it on and off twice, and looks at messages, spans and threads.
+pub(super) fn is_switched(release: Release) -> Result<()> {
+    let Some(bed) = PluginBed::start(release, false, "[]")? else { return Ok(()) };
     let (url, pid) = (bed.url("/"), bed.server.pid()?);
     let traced = |count| -> Result<usize> {
         let messages = send_and_take(PIKA, &url, "orders", count)?;
@@ -38,7 +43,12 @@ fn plugin_is_switched_on_off_and_on_in_a_live_broker() -> Result<()> {
 
 #[test]
 fn channel_that_stays_open_is_served_whether_the_plugin_is_on_or_off() -> Result<()> {
-    let Some(bed) = PluginBed::start(false, "[]")? else { return Ok(()) };
+    serves_open_channels(Release::Installed)
+}
+
+/// Publishes on channels from before and after while the plugin is switched.
+pub(super) fn serves_open_channels(release: Release) -> Result<()> {
+    let Some(bed) = PluginBed::start(release, false, "[]")? else { return Ok(()) };
     let mut before = RawAmqp::open(bed.server.address(), &Opening::default())?;
     before.declare("before", b"")?;
     before.consume("before", true)?;
@@ -75,7 +85,7 @@ fn is_traced(raw: &mut RawAmqp, queue: &str) -> Result<bool> {
 
 #[test]
 fn killed_exporter_comes_again_and_publishing_goes_on() -> Result<()> {
-    let Some(bed) = PluginBed::start(false, "[]")? else { return Ok(()) };
+    let Some(bed) = PluginBed::start(Release::Installed, false, "[]")? else { return Ok(()) };
     bed.enable()?;
     let first = bed.status("exporter_pid")?;
     ensure!(Command::new("kill").args(["-9", &first]).status()?.success(), "kill {first}");

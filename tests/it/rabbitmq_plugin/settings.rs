@@ -1,7 +1,7 @@
 //! What the plugin's settings do, and what is said of wrong ones.
 
 use anyhow::Result;
-use spanbridge_tests::PluginBed;
+use spanbridge_tests::{PluginBed, Release};
 
 use super::{context, send_and_take};
 
@@ -18,29 +18,45 @@ const OTHER: &str = "
     {module, Module} = code:load_binary(Module, \"other\", Binary),
     rabbit_registry:register(channel_interceptor, <<\"other\">>, Module).";
 
+/// Settings that must be refused, and what has to be said of them.
+pub(super) const WRONG: [(&str, &[&str]); 7] = [
+    ("[{samler, always_on}]", &["samler", "sampler"]),
+    ("[{otlp, [{endpoint, \\\"ftp://here\\\"}]}]", &["OTEL_EXPORTER_OTLP_ENDPOINT", "ftp"]),
+    ("[{relation, sideways}]", &["relation", "sideways", "parent+link"]),
+    ("[{protocols, [stomp]}]", &["protocols", "stomp", "amqp091"]),
+    ("[{destinations, [[{patern, \\\"a\\\"}]]}]", &["entry 1", "patern", "pattern"]),
+    ("[{destinations, [[{pattern, \\\"a..b\\\"}]]}]", &["entry 1", "pattern", "a..b"]),
+    ("[{otlp, [{protocol, carrier_pigeon}]}]", &["otlp.protocol", "carrier_pigeon", "grpc"]),
+];
+
 #[test]
 fn wrong_settings_and_conflicts_are_said_when_the_plugin_is_enabled() -> Result<()> {
-    let Some(bed) = PluginBed::start(false, "[]")? else { return Ok(()) };
-    for (settings, expected) in [
-        ("[{samler, always_on}]", &["samler", "sampler"][..]),
-        ("[{relation, sideways}]", &["relation", "sideways", "parent+link"]),
-        ("[{destinations, [[{patern, \\\"a\\\"}]]}]", &["entry 1", "patern", "pattern"]),
-        ("[{destinations, [[{pattern, \\\"a..b\\\"}]]}]", &["entry 1", "pattern", "a..b"]),
-        ("[{otlp, [{protocol, carrier_pigeon}]}]", &["otlp.protocol", "carrier_pigeon", "grpc"]),
-        ("[{otlp, [{endpoint, \\\"ftp://here\\\"}]}]", &["OTEL_EXPORTER_OTLP_ENDPOINT", "ftp"]),
-    ] {
-        let said = refused(&bed, settings)?;
-        for part in expected {
-            assert!(said.contains(part), "{settings}: no {part} in {said}");
-        }
-        // It is as if it had not been tried.
-        assert_eq!(send_and_take(PIKA, &bed.url("/"), "orders", 1)?.len(), 1);
-        bed.disable()?;
+    let Some(bed) = PluginBed::start(Release::Installed, false, "[]")? else { return Ok(()) };
+    for wrong in &WRONG {
+        says_what_is_wrong(&bed, wrong)?;
     }
+    let newer = "[{protocols, [amqp091, mqtt50]}]";
+    says_what_is_wrong(&bed, &(newer, &["protocols", "mqtt50", "RabbitMQ 4.2"]))?;
     bed.server.control(&["eval", OTHER])?;
     let said = refused(&bed, "[]")?;
     assert!(said.contains("other_interceptor") && said.contains("basic.publish"), "{said}");
     Ok(())
+}
+
+/// Tries to enable it with wrong settings. Answers what the broker's tool says, which was looked
+/// through.
+pub(super) fn says_what_is_wrong(
+    bed: &PluginBed,
+    (settings, expected): &(&str, &[&str]),
+) -> Result<String> {
+    let said = refused(bed, settings)?;
+    for part in *expected {
+        assert!(said.contains(part), "{settings}: no {part} in {said}");
+    }
+    // It is as if it had not been tried.
+    assert_eq!(send_and_take(PIKA, &bed.url("/"), "orders", 1)?.len(), 1);
+    bed.disable()?;
+    Ok(said)
 }
 
 /// Tries to enable the plugin with settings that it must refuse; answers what was said.
@@ -66,7 +82,7 @@ fn destinations_say_what_is_traced() -> Result<()> {
         [{pattern, \"orders.secret\"}, {trace, false}],
         [{vhost, \"v1\"}, {pattern, \"orders.>\"}, {service_name, \"shop\"}],
         [{pattern, \"jobs\"}, {spans, false}]]}]";
-    let Some(bed) = PluginBed::start(false, settings)? else { return Ok(()) };
+    let Some(bed) = PluginBed::start(Release::Installed, false, settings)? else { return Ok(()) };
     bed.enable()?;
     for (vhost, queue, expected) in [
         ("v1", "orders.new", true),
@@ -87,7 +103,13 @@ fn destinations_say_what_is_traced() -> Result<()> {
 
 #[test]
 fn broker_with_wrong_settings_starts_and_traces_nothing() -> Result<()> {
-    let Some(mut bed) = PluginBed::start(false, "[{samler, always_on}]")? else { return Ok(()) };
+    starts_all_the_same(Release::Installed)
+}
+
+/// Starts a node that has the plugin enabled and wrong settings.
+pub(super) fn starts_all_the_same(release: Release) -> Result<()> {
+    let settings = "[{samler, always_on}]";
+    let Some(mut bed) = PluginBed::start(release, false, settings)? else { return Ok(()) };
     assert!(!bed.try_enable()?.0);
     bed.server.restart()?;
     assert_eq!(bed.status("state")?, "stopped");

@@ -2,14 +2,14 @@
 
 use anyhow::{Context as _, Result};
 use spanbridge_tests::gateway::Settings;
-use spanbridge_tests::{Kind, PluginBed};
+use spanbridge_tests::{Kind, PluginBed, Release};
 use tempfile::TempDir;
 
 use super::{context, send_and_take};
 
 #[test]
 fn gateway_in_front_and_plugin_make_one_publish_span() -> Result<()> {
-    let Some(bed) = PluginBed::shared()? else { return Ok(()) };
+    let Some(bed) = PluginBed::shared(Release::Installed)? else { return Ok(()) };
     let (folder, vhost) = (TempDir::new()?, bed.server.vhost()?);
     let settings = Settings::listener(folder.path(), &bed.server.url(), "")?;
     let gateway = settings.variables(bed.tap.grpc()).start()?;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use spanbridge_tests::{PluginBed, RabbitMq, tool};
+use spanbridge_tests::{PluginBed, RabbitMq, Release, broker, tool};
 
 use crate::programs::{self, Program};
 use crate::protocol::{Broker, Protocol};
@@ -49,10 +49,11 @@ impl Brokers {
         let settings = format!(
             "[{{otlp, [{{endpoint, \"http://{receiver}\"}}, {{protocol, \"http/protobuf\"}}]}}]"
         );
-        let bed = PluginBed::start_with(false, &settings, quiet())?;
+        let bed = PluginBed::start_with(Release::Installed, false, &settings, quiet())?;
         let bed = bed.context("`make rabbitmq-plugin` builds the plugin")?;
         bed.enable()?;
-        let bare = RabbitMq::start_with(0, quiet())?.context("RabbitMQ is missing")?;
+        let installed = broker::Broker::of(Release::Installed)?.context("RabbitMQ is missing")?;
+        let bare = RabbitMq::start_with(installed, 0, quiet())?;
         Ok(Self {
             bare: Broker::RabbitMq(Box::new(bare)),
             extended: Some(Extended::RabbitMq(Box::new(bed))),
