@@ -81,15 +81,18 @@ intercept(Method, Content, From) ->
 traced(_Method, Content, untraced) ->
     Content;
 traced(#'basic.publish'{exchange = Exchange, routing_key = Key}, Content, From) ->
-    %% What a client sent is there in its encoding; what another plugin made may not be.
-    Encoded = rabbit_binary_generator:ensure_content_encoded(Content, rabbit_framing_amqp_0_9_1),
-    #content{properties_bin = Properties} = Encoded,
-    case rabbit_spanbridge_publish:properties(From, Exchange, Key, Properties) of
+    case rabbit_spanbridge_publish:properties(From, Exchange, Key, encoded(Content)) of
         unchanged -> Content;
-        Changed -> Encoded#content{properties = none, properties_bin = Changed}
+        Changed -> Content#content{properties = none, properties_bin = Changed}
     end;
 traced(_Method, Content, _From) ->
     Content.
+
+%% What a client sent is there in its encoding; what another plugin made may not be.
+encoded(#content{properties_bin = Encoded}) when is_binary(Encoded) ->
+    Encoded;
+encoded(#content{properties_bin = none, properties = Properties}) ->
+    iolist_to_binary(rabbit_framing_amqp_0_9_1:encode_properties(Properties)).
 
 %% The name that the client gave its connection, else its user.
 service(Channel) ->
