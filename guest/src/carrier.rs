@@ -6,6 +6,7 @@
 //! message carries a handful.
 
 use crate::field::Field;
+use crate::text::same;
 
 /// One value of one field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,16 +59,35 @@ impl<'a> Carrier<'a> {
     }
 }
 
+/// The fields whose names begin with a letter, by its last five bits: one bit each, by number.
+const BY_LETTER: [u32; 32] = {
+    let mut fields = [0; 32];
+    let mut number = 0;
+    while number < Field::ALL.len() {
+        let letter = Field::ALL[number].name().as_bytes()[0];
+        fields[(letter & 0x1f) as usize] |= 1 << number;
+        number += 1;
+    }
+    fields
+};
+
 /// The field a name stands for, in any case, and for a family the rest of the name.
 ///
-/// Answers `None` for every other name, and for the bare prefix of a family.
+/// Answers `None` for every other name, and for the bare prefix of a family. Most names in a body
+/// are none, which the first letter says.
 pub fn field_of_name(name: &[u8]) -> Option<(Field, &[u8])> {
-    Field::ALL.into_iter().find_map(|field| {
+    let mut left = BY_LETTER[usize::from(name.first()? & 0x1f)];
+    while left != 0 {
+        let field = Field::from_number(left.trailing_zeros() as u8)?;
+        left &= left - 1;
         let expected = field.name().as_bytes();
-        let (head, key) = name.split_at_checked(expected.len())?;
+        let Some((head, key)) = name.split_at_checked(expected.len()) else { continue };
         let whole = key.is_empty() != field.is_family();
-        (whole && head.eq_ignore_ascii_case(expected)).then_some((field, key))
-    })
+        if whole && (same(head, expected) || head.eq_ignore_ascii_case(expected)) {
+            return Some((field, key));
+        }
+    }
+    None
 }
 
 /// `value` without the spaces and tabs around it (RFC 9110, "OWS").

@@ -60,8 +60,8 @@ pub use plain::{FIELD, scan};
 /// Largest body that is read unless configured otherwise, in bytes.
 ///
 /// A body is held back until it is whole and read in one call, whose deadline is a millisecond.
-/// Natively this much takes half of one where it is ordinary records, and all of it where it is
-/// nothing but single digits: the slowest shape is at the edge of the deadline, and what the
+/// Natively this much takes an eighth of one where it is ordinary records, half of it where it is
+/// nothing but single digits, and more where every name is short and written with escapes. What the
 /// deadline cuts off is left alone too.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 

@@ -76,6 +76,13 @@ pub(crate) fn write(out: &mut Vec<u8>, parts: &TraceParts, time_ms: u64) -> bool
     true
 }
 
+/// The two fields with the values that [`write()`] has appended, where nothing was before.
+pub(crate) fn values(edits: &[u8]) -> Option<[(Field, &[u8]); 2]> {
+    let edits = edits.first_chunk::<EDITS_BYTES>()?;
+    let traceparent = &edits[HEAD_BYTES..][..TRACEPARENT.len()];
+    Some([(Field::Traceparent, traceparent), (Field::Tracestate, &edits[TRACESTATE_AT..])])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +110,9 @@ mod tests {
             let member = Member::new(span_id, time_ms);
             edit::set(&mut expected, Field::Tracestate, b"", member.as_bytes());
             assert_eq!(out, expected);
+            let values = values(&out[b"before".len()..]).unwrap();
+            let expected = [&traceparent[..], member.as_bytes()];
+            assert_eq!(values.map(|(_, value)| value), expected);
         }
     }
 

@@ -86,14 +86,18 @@ fn body(
     outgoing: &Outgoing<'_>,
     untrusted: &[Entry<'_>],
 ) -> bool {
-    let mut set: Vec<(String, Vec<u8>)> = Vec::new();
-    let own = Member::new(outgoing.parts.span_id, outgoing.time_ms);
-    let tracestate = tracestate(&own, outgoing.members);
-    // A span's fields are no families: the key is empty.
-    route.propagators.inject_span(&outgoing.parts, &tracestate, &mut |field, _, value| {
-        set.push((field.name().to_string(), value.to_vec()));
-    });
-    let set: Vec<(&str, &[u8])> = set.iter().map(|(n, v)| (n.as_str(), v.as_slice())).collect();
+    let mut fields = Vec::new();
+    let (mut edits, mut values) = (Vec::new(), Vec::new());
+    if route.injects_w3c_alone
+        && outgoing.members.is_empty()
+        && fresh::write(&mut edits, &outgoing.parts, outgoing.time_ms)
+    {
+        fields.extend(fresh::values(&edits).into_iter().flatten());
+    } else {
+        general(&mut values, route, outgoing);
+        fields.extend(values.iter().map(|(field, value)| (*field, &value[..])));
+    }
+    let set: Vec<_> = fields.iter().map(|&(field, value)| (field.name(), value)).collect();
     let baggage = untrusted.iter().filter(|entry| is_baggage(entry.field));
     let baggage: Vec<String> =
         baggage.map(|e| e.field.name().to_string() + &String::from_utf8_lossy(e.key)).collect();
@@ -104,6 +108,16 @@ fn body(
         edit::splice(out, splice.offset as u32, splice.removed as u32, splice.inserted);
     }
     !splices.is_empty()
+}
+
+/// The context in every format of the route.
+fn general(values: &mut Vec<(Field, Vec<u8>)>, route: &Route, outgoing: &Outgoing<'_>) {
+    let own = Member::new(outgoing.parts.span_id, outgoing.time_ms);
+    let tracestate = tracestate(&own, outgoing.members);
+    // A span's fields are no families: the key is empty.
+    route.propagators.inject_span(&outgoing.parts, &tracestate, &mut |field, _, value| {
+        values.push((field, value.to_vec()));
+    });
 }
 
 /// Our member, then the others.

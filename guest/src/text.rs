@@ -32,6 +32,20 @@ fn is_ascii(bytes: &[u8]) -> bool {
     words & HIGH_BITS == 0 && rest < 0x80
 }
 
+/// Answers whether two names are the same, in fewer steps than byte by byte: those of up to two
+/// words are compared by their first word and their last, which may overlap.
+#[inline(always)]
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match a.len() {
+        8..=16 => a.first_chunk::<8>() == b.first_chunk() && a.last_chunk::<8>() == b.last_chunk(),
+        4..8 => a.first_chunk::<4>() == b.first_chunk() && a.last_chunk::<4>() == b.last_chunk(),
+        _ => a == b,
+    }
+}
+
 /// The longest beginning of UTF-8 that ends with a character and has at most `bytes_max` bytes.
 pub(crate) fn cut(text: &[u8], bytes_max: usize) -> &[u8] {
     let is_inside = |end: usize| text.get(end).is_some_and(|byte| byte & 0xc0 == 0x80);
@@ -58,6 +72,19 @@ mod tests {
             }
         }
         assert!(matches!(utf8("é".as_bytes()), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn names_are_the_same_where_every_byte_is() {
+        for length in 0..40 {
+            let (mut a, b) = (vec![b'a'; length], vec![b'a'; length]);
+            assert!(same(&a, &b) && !same(&a, &[&b[..], b"a"].concat()));
+            for at in 0..length {
+                a[at] = b'b';
+                assert!(!same(&a, &b) && !same(&b, &a), "{at} of {length}");
+                a[at] = b'a';
+            }
+        }
     }
 
     #[test]

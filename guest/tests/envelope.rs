@@ -1,11 +1,15 @@
-//! Properties of the JSON-field envelope, with serde_json as the oracle.
+//! Properties of the JSON-field envelope and of kombu's, with serde_json as the oracle.
 
 use std::ops::Range;
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
-use serde_json::{Map, Value};
-use spanbridge_guest::envelope::{BODY_BYTES_MAX, DEPTH_MAX, ENTRIES_MAX, FIELD, Found, scan};
+use serde_json::{Map, Value, json};
+use spanbridge_guest::bindings::exports::spanbridge::tracing::messaging::Envelope as Named;
+use spanbridge_guest::carrier::field_of_name;
+use spanbridge_guest::envelope::{
+    BODY_BYTES_MAX, DEPTH_MAX, ENTRIES_MAX, Envelope, FIELD, Found, scan,
+};
 
 type Entries = Vec<(String, Option<String>)>;
 
@@ -124,6 +128,39 @@ fn set() -> impl Strategy<Value = Vec<(String, String)>> {
     })
 }
 
+/// Part of a string: nearly always plain text, of lengths around those of words.
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    let escapes = ["\\n", "\\u00e9", "\\ud83d\\ude00", "\\\"", "\\\\", "\\x", "\\u12g4", "\\u1"];
+    let wrong = [&b"\xff"[..], b"\xc3", b"\x80", b"\xed\xa0\x80", b"\x1f", b"\0", b"\n", b"\""];
+    let others = ["é", "\u{1f600}", "\u{7f}"];
+    prop_oneof![
+        8 => "[ -!#-\\[\\]-~]{0,20}".prop_map(String::into_bytes),
+        2 => prop::sample::select(escapes.to_vec()).prop_map(|text| text.as_bytes().to_vec()),
+        2 => prop::sample::select(others.to_vec()).prop_map(|text| text.as_bytes().to_vec()),
+        1 => prop::sample::select(wrong.to_vec()).prop_map(<[u8]>::to_vec),
+    ]
+}
+
+/// The members of a kombu message, in any order, and the entries of its headers.
+fn kombu() -> impl Strategy<Value = (Vec<(String, Value)>, Entries)> {
+    let others = vec(("[a-z]{12,14}", json()), 0..3);
+    (vec(text(), 5), entries(), others).prop_flat_map(|(texts, entries, others)| {
+        let [body, tag, id, task, correlation] = &texts[..] else { unreachable!() };
+        let mut headers: Map<_, _> = entries.iter().cloned().map(|(n, v)| (n, v.into())).collect();
+        headers.extend([("task", task), ("id", id)].map(|(n, v)| (n.to_owned(), v.clone().into())));
+        headers.extend(others.iter().cloned());
+        let names: Vec<_> = headers.keys().cloned().collect();
+        let mut entries = entries;
+        entries.sort_by_key(|(name, _)| names.iter().position(|other| other == name));
+        let properties =
+            json!({"delivery_info": {}, "delivery_tag": tag, "correlation_id": correlation});
+        let members = json!({"body": body, "content-type": "text/plain", "content-encoding": null,
+            "headers": headers, "properties": properties});
+        let members = members.as_object().unwrap().clone().into_iter().chain(others);
+        (Just(members.collect::<Vec<_>>()).prop_shuffle(), Just(entries))
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -199,6 +236,47 @@ proptest! {
     ) {
         same_verdict(["{", &tokens.concat()].concat().as_bytes())?;
         same_verdict(["{\"a\":", &tokens.concat(), "}"].concat().as_bytes())?;
+    }
+
+    #[test]
+    fn strings_get_the_verdict_of_serde_json_wherever_they_stand(
+        pieces in vec(piece(), 0..6), space in "[ \t\r\n]{0,20}"
+    ) {
+        let string = [b"\"", &pieces.concat()[..], b"\""].concat();
+        let space = space.as_bytes();
+        let places: [&[&[u8]]; 4] = [
+            &[b"{\"a\":", &string, b"}"],
+            &[b"{", space, &string, space, b":", space, b"1}"],
+            &[b"{\"a\":[", &string, space, b",", space, &string, b",0]}"],
+            &[b"{\"a\":{", &string, b":", &string, space, b"}", space, b"}", space],
+        ];
+        for place in places {
+            same_verdict(&place.concat())?;
+        }
+    }
+
+    #[test]
+    fn a_kombu_message_says_what_a_parser_reads(
+        (members, entries) in kombu(), pretty in any::<bool>()
+    ) {
+        let body = write(&members, pretty).text;
+        let named = Named { kind: "kombu".to_owned(), field: String::new() };
+        let envelope = Envelope::new(named).unwrap();
+        let found = envelope.scan(body.as_bytes(), BODY_BYTES_MAX).unwrap();
+        let parsed: Value = serde_json::from_str(&body).unwrap();
+        let text = |place| parsed.pointer(place).and_then(Value::as_str).unwrap_or_default();
+        let correlation = text("/properties/correlation_id");
+        let id = Some(text("/headers/id")).filter(|id| !id.is_empty()).unwrap_or(correlation);
+        prop_assert_eq!(found.key(), text("/properties/delivery_tag").as_bytes());
+        prop_assert_eq!(found.message_id(), id.as_bytes());
+        prop_assert_eq!(found.conversation_id(), correlation.as_bytes());
+        prop_assert_eq!(found.job_name(), text("/headers/task").as_bytes());
+        let is_field = |name: &str| field_of_name(name.as_bytes()).is_some();
+        let expected = entries.into_iter().filter(|(name, _)| is_field(name));
+        let expected = expected.filter_map(|(name, value)| Some((name, value?)));
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let read = found.entries().map(|(name, value)| (text(&name), text(&value)));
+        prop_assert_eq!(read.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     }
 
     #[test]

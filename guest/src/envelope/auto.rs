@@ -12,8 +12,8 @@
 //! where it finds something else the body is left alone. What is demanded stands in the kind's own
 //! file. `json` is not among them: any object would do.
 
-use super::json::Members;
-use super::{Found, bullmq, cloudevents, field, kombu, msgpack, sidekiq};
+use super::json::{Cursor, Members};
+use super::{Found, bullmq, cloudevents, kombu, msgpack, object, sidekiq};
 
 #[cfg(test)]
 mod tests;
@@ -44,16 +44,22 @@ pub(super) fn scan(body: &[u8], body_bytes_max: usize) -> Option<Found<'_>> {
         return bullmq::detect(body, body_bytes_max);
     }
     let mut seen = [0_u8; KINDS.len()];
-    let mut members = Members::open(body, 0, 0)?;
-    while members.len() < MEMBERS_MAX {
-        let Some(member) = members.next()? else { break };
-        let raw = member.name.unquoted().of(body);
-        for (seen, (names, _)) in seen.iter_mut().zip(KINDS) {
-            let is_named = |name: &&str| field::spells(raw, name.as_bytes(), |a, b| a == b);
-            *seen |= names.iter().position(is_named).map_or(0, |place| 1 << place);
-        }
-    }
     let all_seen = |seen: u8, names: &[&str]| u32::from(seen).count_ones() as usize == names.len();
+    let mut cursor = Cursor::new(body);
+    let mut members = Members::open(&mut cursor)?;
+    while members.len() < MEMBERS_MAX {
+        let Some(name) = members.name()? else { break };
+        let name = object::text(body, name);
+        for (seen, (names, _)) in seen.iter_mut().zip(KINDS) {
+            *seen |= object::place(name.as_deref(), names).map_or(0, |place| 1 << place);
+        }
+        // Whatever else there is: nothing goes before the first kind.
+        let [(names, _), ..] = KINDS;
+        if all_seen(seen[0], names) {
+            break;
+        }
+        members.value()?;
+    }
     let mut kinds = seen.into_iter().zip(KINDS);
     let (_, (_, scan)) = kinds.find(|(seen, (names, _))| all_seen(*seen, names))?;
     scan(body, body_bytes_max)

@@ -35,7 +35,7 @@ use alloc::borrow::Cow;
 
 use super::context::{ContextObject, Owner};
 use super::holder::{EMPTY, Holder};
-use super::json::Extent;
+use super::json::{Extent, Value as JsonValue};
 use super::msgpack::{self, Reader, Value};
 use super::object::{self, Object};
 use super::{Found, Said};
@@ -50,6 +50,8 @@ pub(super) const DEMANDED: [&str; 2] = ["attempts", "tm"];
 const CONTEXT: &str = "tm";
 /// The option that asks for none.
 const OMIT: &str = "omc";
+/// The option in which a program chose the job's id.
+const ID: &str = "jobId";
 
 /// Arguments of the scripts that create jobs: 9 in BullMQ 4, 10 since 5; the rest is room.
 const ARGUMENTS: core::ops::RangeInclusive<u32> = 9..=16;
@@ -59,34 +61,43 @@ pub(super) fn scan(body: &[u8], body_bytes_max: usize) -> Option<Found<'_>> {
     if body.len() > body_bytes_max {
         return None;
     }
-    if msgpack::is_array(body) { script(body) } else { options(body, body_bytes_max) }
+    if msgpack::is_array(body) {
+        return script(body);
+    }
+    options(body, body_bytes_max, [CONTEXT, OMIT, ID]).map(|(found, _)| found)
 }
 
 /// As [`scan`], for a body that nobody said to be a job.
 pub(super) fn detect(body: &[u8], body_bytes_max: usize) -> Option<Found<'_>> {
-    let found = scan(body, body_bytes_max)?;
     if msgpack::is_array(body) {
-        return Some(found);
+        return scan(body, body_bytes_max);
     }
-    let [attempts] = Object::of_body(body, body_bytes_max, ["attempts"])?.values;
+    let names = [CONTEXT, OMIT, ID, "attempts"];
+    let (found, attempts) = options(body, body_bytes_max, names)?;
     let has_context = found.entries().any(|(name, _)| name.eq_ignore_ascii_case(b"traceparent"));
-    (attempts?.is_number(body) && has_context).then_some(found)
+    (attempts?.is_number() && has_context).then_some(found)
 }
 
-/// Options as JSON.
-fn options(body: &[u8], body_bytes_max: usize) -> Option<Found<'_>> {
-    let object = Object::of_body(body, body_bytes_max, [CONTEXT, OMIT, "jobId"])?;
-    let [context, omit, id] = object.values;
+/// Options as JSON. The names are [`CONTEXT`], [`OMIT`], [`ID`], and perhaps one more, whose value
+/// is answered.
+fn options<'a, const N: usize>(
+    body: &'a [u8],
+    body_bytes_max: usize,
+    names: [&str; N],
+) -> Option<(Found<'a>, Option<JsonValue>)> {
+    let object = Object::of_body(body, body_bytes_max, names, None)?;
+    let [context, omit, id, more @ ..] = &object.values[..] else { return None };
     let (insert_at, members) = (object.insert_at, object.members);
-    let omits = omit.is_some_and(|omit| !omit.is_null(body) && !omit.is_false(body));
+    let omits = omit.is_some_and(|omit| !omit.is_null() && !omit.is_false());
     let absent = (Holder::JsonMember { name: CONTEXT, insert_at, members }, Cow::Borrowed(EMPTY));
-    let place = match context {
+    let place = match *context {
         None => absent,
-        Some(value) if value.is_null(body) => (Holder::JsonNull(value), absent.1),
-        Some(value) => (Holder::JsonString(value), object::text(body, value)?),
+        Some(value) if value.is_null() => (Holder::JsonNull(value.at), absent.1),
+        Some(value) => (Holder::JsonString(value.at), object::text(body, value)?),
     };
-    let id = id.and_then(|id| object::text(body, id)).unwrap_or_default();
-    found(body, place, omits, Said { message_id: id, ..Said::default() })
+    let message_id = id.and_then(|id| object::text(body, id)).unwrap_or_default();
+    let found = found(body, place, omits, Said { message_id, ..Said::default() })?;
+    Some((found, more.first().copied().flatten()))
 }
 
 /// The first and the third argument of a script.

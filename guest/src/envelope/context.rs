@@ -4,8 +4,10 @@
 //! format ([`Holder`](super::holder::Holder)).
 
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 
-use super::json::{Extent, Member, Members};
+use super::json::{Member, Members};
+use super::object::Object;
 use super::{ENTRIES_MAX, ENTRY_NAME_BYTES_MAX, field, object};
 use crate::carrier::field_of_name;
 use crate::field::Field;
@@ -16,8 +18,8 @@ pub(super) struct ContextObject<'a> {
     /// The name of the context object, where the text does not have it yet.
     pub(super) missing: Option<&'a str>,
     owner: Owner,
-    entries: [Entry; ENTRIES_MAX],
-    len: usize,
+    /// At most [`ENTRIES_MAX`].
+    entries: Vec<Entry>,
     /// Where a new entry goes in; without the context object, where that does.
     pub(super) insert_at: usize,
     /// Members of the object at `insert_at`, so that a comma is written where one is needed.
@@ -73,51 +75,61 @@ impl<'a> ContextObject<'a> {
     /// `insert_at`, behind `members` other members.
     pub(super) fn absent(missing: &'a str, insert_at: usize, members: usize) -> Self {
         let missing = Some(missing);
-        let entries = [Entry::default(); ENTRIES_MAX];
-        Self { missing, owner: Owner::Ours, entries, len: 0, insert_at, members }
+        Self { missing, insert_at, members, ..Self::new(Owner::Ours) }
     }
 
-    /// The context object that opens at `at` or after white space there, inside of `depth`
-    /// containers. Answers `None` where its members are not what they should be, or it is no
-    /// object.
-    pub(super) fn read(text: &[u8], at: usize, depth: u32, owner: Owner) -> Option<Self> {
-        let mut object = Self { missing: None, owner, ..Self::absent("", 0, 0) };
-        let mut members = Members::open(text, at, depth)?;
-        while let Some(member) = members.next()? {
-            let name = field::decode(member.name.unquoted().of(text));
-            if owner == Owner::Ours || name.as_deref().is_some_and(|name| owner.has(name)) {
-                object.add(text, Entry { member, index: members.len() - 1 }, &name?)?;
-            }
-        }
-        (object.insert_at, object.members) = (members.insert_at(), members.len());
+    /// A context object that is still to be read: [`take`](Self::take) gets its members, and
+    /// [`end`](Self::end) what follows them.
+    pub(super) fn new(owner: Owner) -> Self {
+        Self { missing: None, owner, entries: Vec::new(), insert_at: 0, members: 0 }
+    }
+
+    /// Reads the context object that was entered. Answers `None` where its members are not what
+    /// they should be.
+    pub(super) fn read(members: &mut Members<'_, '_>, owner: Owner) -> Option<Self> {
+        let mut object = Self::new(owner);
+        Object::<0>::read(members, [], Some(&mut object))?;
         Some(object)
     }
 
     /// The context object that is the whole of `text`.
     pub(super) fn whole(text: &[u8], owner: Owner) -> Option<Self> {
-        let mut members = Members::open(text, 0, 0)?;
-        while members.next()?.is_some() {}
-        if !members.ends_body() {
-            return None;
+        let mut object = Self::new(owner);
+        Object::<0>::of_body(text, usize::MAX, [], Some(&mut object))?;
+        Some(object)
+    }
+
+    /// Takes a member, behind `index` others, if it is an entry; `None`: it should not be there.
+    /// `name` is that of the member, where that is text.
+    pub(super) fn take(
+        &mut self,
+        text: &[u8],
+        member: Member,
+        name: Option<&[u8]>,
+        index: usize,
+    ) -> Option<()> {
+        if self.owner == Owner::Ours || name.is_some_and(|name| self.owner.has(name)) {
+            self.add(text, Entry { member, index }, name?)?;
         }
-        Self::read(text, 0, 0, owner)
+        Some(())
+    }
+
+    /// Takes the end of the object.
+    pub(super) fn end(&mut self, members: &Members<'_, '_>) {
+        (self.insert_at, self.members) = (members.insert_at(), members.len());
     }
 
     /// Takes an entry with its decoded name.
     fn add(&mut self, text: &[u8], entry: Entry, name: &[u8]) -> Option<()> {
-        let value = entry.member.value;
-        let is_text = value.is_string(text) && field::is_text(value.unquoted().of(text));
-        let is_known = is_text || value.is_null(text);
-        let spelled = entry.member.name.unquoted().of(text);
-        if !is_known || spelled.len() > ENTRY_NAME_BYTES_MAX {
+        let Member { name: spelled, value } = entry.member;
+        let is_text = value.is_string() && (!value.has_escapes || field::is_text(value.raw(text)));
+        let is_known = is_text || value.is_null();
+        if !is_known || spelled.raw(text).len() > ENTRY_NAME_BYTES_MAX {
             return None;
         }
-        if self.own().iter().any(|other| is_named(text, other, name)) {
-            return None;
-        }
-        *self.entries.get_mut(self.len)? = entry;
-        self.len += 1;
-        Some(())
+        let is_one_more = self.entries.len() < ENTRIES_MAX
+            && !self.entries.iter().any(|other| is_named(text, other, name));
+        is_one_more.then(|| self.entries.push(entry))
     }
 
     /// Whose the members are.
@@ -127,7 +139,7 @@ impl<'a> ContextObject<'a> {
 
     /// The entries, in order.
     pub(super) fn own(&self) -> &[Entry] {
-        &self.entries[..self.len]
+        &self.entries
     }
 
     /// The entries that hold a string, in order, as names and values.
@@ -136,8 +148,7 @@ impl<'a> ContextObject<'a> {
         text: &'t [u8],
     ) -> impl Iterator<Item = (Cow<'t, [u8]>, Cow<'t, [u8]>)> {
         self.own().iter().filter_map(move |entry| {
-            let name = entry.member.name.unquoted().of(text);
-            Some((field::decode(name)?, value(text, entry)?))
+            Some((object::text(text, entry.member.name)?, value(text, entry)?))
         })
     }
 }
@@ -149,6 +160,10 @@ pub(super) fn value<'t>(text: &'t [u8], entry: &Entry) -> Option<Cow<'t, [u8]>> 
 
 /// Answers whether the entry has this name, in any case.
 pub(super) fn is_named(text: &[u8], entry: &Entry, name: &[u8]) -> bool {
-    let raw: Extent = entry.member.name.unquoted();
-    field::spells(raw.of(text), name, <[u8]>::eq_ignore_ascii_case)
+    let spelled = entry.member.name;
+    let raw = spelled.raw(text);
+    if spelled.has_escapes {
+        return field::spells(raw, name, <[u8]>::eq_ignore_ascii_case);
+    }
+    raw.eq_ignore_ascii_case(name)
 }

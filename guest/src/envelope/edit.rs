@@ -61,12 +61,14 @@ impl ContextObject<'_> {
         remove: &[&str],
     ) -> Option<Splices> {
         let mut splices = Splices::default();
+        splices.bytes.reserve(set.iter().map(|(name, value)| written_bytes(name, value)).sum());
         let mut removed = 0;
         for entry in self.own() {
             match fate(text, entry, set, remove)? {
                 Fate::Kept => {}
                 Fate::Replaced(value) => {
-                    splices.cut(entry.member.value.start, entry.member.value.end);
+                    let at = entry.member.value.at;
+                    splices.cut(at.start, at.end);
                     field::encode(value, &mut splices.bytes);
                     splices.close();
                 }
@@ -103,7 +105,9 @@ impl ContextObject<'_> {
         let out = &mut splices.bytes;
         let mut comma = self.members > removed;
         if let Some(name) = self.missing {
-            out.extend_from_slice(if comma { b"," } else { b"" });
+            if comma {
+                out.push(b',');
+            }
             field::encode(name, out);
             out.extend_from_slice(b":{");
             comma = false;
@@ -115,16 +119,27 @@ impl ContextObject<'_> {
             if len > ENTRIES_MAX || !self.owner().may_add(name) {
                 return None;
             }
-            out.extend_from_slice(if comma { b"," } else { b"" });
+            if comma {
+                out.push(b',');
+            }
             field::encode(name, out);
             out.push(b':');
             field::encode(core::str::from_utf8(value).ok()?, out);
             comma = true;
         }
-        out.extend_from_slice(if self.missing.is_some() { b"}" } else { b"" });
+        if self.missing.is_some() {
+            out.push(b'}');
+        }
         splices.close();
         Some(())
     }
+}
+
+/// What an entry takes that is written without escapes: two strings, a colon and a comma. A bound
+/// that is too small makes the buffer grow.
+fn written_bytes(name: &str, value: &[u8]) -> usize {
+    const PUNCTUATION: usize = r#""":"","#.len();
+    name.len() + value.len() + PUNCTUATION
 }
 
 fn fate<'v>(
@@ -149,6 +164,7 @@ fn fate<'v>(
 /// Between the members of an object that was read stand one comma and white space.
 fn with_comma(text: &[u8], entry: &Entry, removed: usize) -> (usize, usize) {
     let Member { name, value } = entry.member;
+    let (name, value) = (name.at, value.at);
     let (before, after) = (&text[..name.start], &text[value.end..]);
     if entry.index > removed {
         let comma = before.trim_ascii_end().len() - 1;

@@ -7,6 +7,9 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
+use super::json::word;
+use crate::protobuf::put;
+
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +22,7 @@ pub(super) fn decode(raw: &[u8]) -> Option<Cow<'_, [u8]>> {
     }
     let mut text = Vec::with_capacity(raw.len());
     read(raw, |part| {
-        text.extend_from_slice(part);
+        put(&mut text, part);
         true
     })
     .then_some(Cow::Owned(text))
@@ -46,8 +49,7 @@ pub(super) fn spells(raw: &[u8], name: &[u8], same: fn(&[u8], &[u8]) -> bool) ->
 fn read(raw: &[u8], mut each: impl FnMut(&[u8]) -> bool) -> bool {
     let mut rest = raw;
     loop {
-        let plain = rest.iter().position(|&byte| byte == b'\\').unwrap_or(rest.len());
-        let (run, tail) = rest.split_at(plain);
+        let (run, tail) = rest.split_at(word::plain(rest).len);
         if !each(run) {
             return false;
         }
@@ -105,15 +107,18 @@ pub(super) fn encode(text: &str, out: &mut Vec<u8>) {
 /// Writes `text` as [`encode`] does, without the quotes.
 pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for &byte in text.as_bytes() {
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            0..0x20 => {
-                let digits = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]];
-                out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(&digits);
-            }
-            _ => out.push(byte),
+    let mut rest = text.as_bytes();
+    loop {
+        let (plain, tail) = rest.split_at(word::plain(rest).len);
+        put(out, plain);
+        let Some((&byte, tail)) = tail.split_first() else { return };
+        rest = tail;
+        if byte >= 0x20 {
+            out.extend_from_slice(&[b'\\', byte]);
+        } else {
+            let digits = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]];
+            out.extend_from_slice(b"\\u00");
+            out.extend_from_slice(&digits);
         }
     }
 }

@@ -20,7 +20,7 @@
 use alloc::borrow::Cow;
 
 use super::context::{ContextObject, Owner};
-use super::json::Extent;
+use super::json::{Cursor, Members, Value};
 use super::object::{self, Object};
 use super::{Found, Said};
 use crate::rfc3339;
@@ -32,34 +32,78 @@ mod tests;
 pub(super) const DEMANDED: [&str; 5] =
     ["body", "content-type", "content-encoding", "headers", "properties"];
 
+/// Where these two stand among the demanded: they are entered.
+const HEADERS: usize = 3;
+const PROPERTIES: usize = 4;
+
 /// Looks for a kombu message in `body`; `None`: it is none, or has to be left alone.
 ///
-/// Reads every byte of the body once, those of `properties` twice and of `headers` three times.
+/// Reads every byte of the body once.
 pub(super) fn scan(body: &[u8], body_bytes_max: usize) -> Option<Found<'_>> {
-    let [content, content_type, content_encoding, headers, properties] =
-        Object::of_body(body, body_bytes_max, DEMANDED)?.values;
-    let is_string_or_null = |value: Extent| value.is_string(body) || value.is_null(body);
-    let is_message = content?.is_string(body)
+    if body.len() > body_bytes_max {
+        return None;
+    }
+    let mut cursor = Cursor::new(body);
+    let mut members = Members::open(&mut cursor)?;
+    let (mut content, mut headers, mut properties) = ([None; 3], None, None);
+    while let Some(name) = members.name()? {
+        let name = object::text(body, name);
+        let is_repeated = match object::place(name.as_deref(), &DEMANDED) {
+            Some(HEADERS) => headers.replace(Headers::read(&mut members.enter()?)?).is_some(),
+            Some(PROPERTIES) => {
+                let names = ["delivery_tag", "delivery_info", "correlation_id"];
+                let read = Object::read(&mut members.enter()?, names, None)?;
+                properties.replace(read.values).is_some()
+            }
+            Some(which) => content[which].replace(members.value()?).is_some(),
+            None => members.value().map(|_| false)?,
+        };
+        if is_repeated {
+            return None;
+        }
+    }
+    if !members.ends_text() {
+        return None;
+    }
+    let [content, content_type, content_encoding] = content;
+    let is_string_or_null = |value: Value| value.is_string() || value.is_null();
+    let is_message = content?.is_string()
         && is_string_or_null(content_type?)
         && is_string_or_null(content_encoding?);
     if !is_message {
         return None;
     }
-    let (headers, properties) = (headers?, properties?);
-    let object = ContextObject::read(body, headers.start, 1, Owner::Shared)?;
-    Some(Found::in_body(body, object, said(body, headers, properties)?))
+    let headers = headers?;
+    let said = said(body, headers.values, properties?)?;
+    Some(Found::in_body(body, headers.context, said))
+}
+
+/// The member `headers`.
+struct Headers<'a> {
+    context: ContextObject<'a>,
+    /// `task`, `id` and `eta`.
+    values: [Option<Value>; 3],
+}
+
+impl Headers<'_> {
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
+        let mut context = ContextObject::new(Owner::Shared);
+        let Object { values, .. } =
+            Object::read(members, ["task", "id", "eta"], Some(&mut context))?;
+        Some(Self { context, values })
+    }
 }
 
 /// What the message says about itself; `None` where something that is demanded is missing.
-fn said(body: &[u8], headers: Extent, properties: Extent) -> Option<Said<'_>> {
-    let text = |value: Option<Extent>| -> Cow<'_, [u8]> {
+fn said(
+    body: &[u8],
+    [task, id, eta]: [Option<Value>; 3],
+    [delivery_tag, delivery_info, correlation_id]: [Option<Value>; 3],
+) -> Option<Said<'_>> {
+    let text = |value: Option<Value>| -> Cow<'_, [u8]> {
         value.and_then(|value| object::text(body, value)).unwrap_or_default()
     };
-    let [delivery_tag, delivery_info, correlation_id] =
-        Object::of_member(body, properties, ["delivery_tag", "delivery_info", "correlation_id"])?
-            .values;
-    let [task, id, eta] = Object::of_member(body, headers, ["task", "id", "eta"])?.values;
-    if !delivery_info?.is_object(body) {
+    if !delivery_info?.is_object() {
         return None;
     }
     let (id, conversation_id, job_name) = (text(id), text(correlation_id), text(task));

@@ -10,8 +10,8 @@
 //! written. Says nothing about the message: an object of any shape has no names to rely on.
 
 use super::context::{ContextObject, Owner};
-use super::object::Object;
-use super::{Found, Said};
+use super::json::{Cursor, Members};
+use super::{Found, Said, object};
 
 /// The name of the field where a route does not configure another.
 pub const FIELD: &str = "_otel";
@@ -20,14 +20,26 @@ pub const FIELD: &str = "_otel";
 ///
 /// Answers `None` when the body has to be left alone (see the [module](super)); bodies longer than
 /// `body_bytes_max` are not looked at. An object without the field is an answer: it can be given
-/// one. Reads every byte of the body once, and those of the field twice; allocates nothing, unless
-/// the name of an entry has escapes.
+/// one. Reads every byte of the body once; allocates for entries alone.
 pub fn scan<'a>(body: &'a [u8], field: &'a str, body_bytes_max: usize) -> Option<Found<'a>> {
-    let Object { values: [value], insert_at, members } =
-        Object::of_body(body, body_bytes_max, [field])?;
-    let object = match value {
-        Some(value) => ContextObject::read(body, value.start, 1, Owner::Ours)?,
-        None => ContextObject::absent(field, insert_at, members),
-    };
-    Some(Found::in_body(body, object, Said::default()))
+    if body.len() > body_bytes_max {
+        return None;
+    }
+    let mut cursor = Cursor::new(body);
+    let mut members = Members::open(&mut cursor)?;
+    let mut found = None;
+    while let Some(name) = members.name()? {
+        let name = object::text(body, name);
+        if object::place(name.as_deref(), &[field]).is_none() {
+            members.value()?;
+            continue;
+        }
+        let context = ContextObject::read(&mut members.enter()?, Owner::Ours)?;
+        if found.replace(context).is_some() {
+            return None;
+        }
+    }
+    let (insert_at, len) = (members.insert_at(), members.len());
+    let object = found.unwrap_or_else(|| ContextObject::absent(field, insert_at, len));
+    members.ends_text().then(|| Found::in_body(body, object, Said::default()))
 }

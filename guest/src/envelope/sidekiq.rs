@@ -27,20 +27,20 @@ pub(super) const DEMANDED: [&str; 5] = ["class", "jid", "queue", "args", "create
 
 /// Looks for a job in `body`; `None`: it is none, or has to be left alone.
 ///
-/// Reads every byte of the body twice.
+/// Reads every byte of the body once.
 pub(super) fn scan(body: &[u8], body_bytes_max: usize) -> Option<Found<'_>> {
     let [class, jid, queue, args, created_at] = DEMANDED;
+    let mut object = ContextObject::new(Owner::Shared);
     let names = [class, jid, queue, args, created_at, "wrapped"];
     let [class, jid, queue, args, created_at, wrapped] =
-        Object::of_body(body, body_bytes_max, names)?.values;
+        Object::of_body(body, body_bytes_max, names, Some(&mut object))?.values;
     let class = object::filled_text(body, class?)?;
     let jid = object::filled_text(body, jid?)?;
     object::filled_text(body, queue?)?;
-    if !args?.is_array(body) || !created_at?.is_number(body) {
+    if !args?.is_array() || !created_at?.is_number() {
         return None;
     }
     let wrapped = wrapped.and_then(|wrapped| object::filled_text(body, wrapped));
-    let object = ContextObject::read(body, 0, 0, Owner::Shared)?;
     let job_name = wrapped.unwrap_or(class);
     Some(Found::in_body(body, object, Said { message_id: jid, job_name, ..Said::default() }))
 }

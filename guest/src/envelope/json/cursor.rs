@@ -1,231 +1,288 @@
-//! The grammar: a place in the body that moves over one value at a time.
+//! The grammar: a place in the text that moves over one value at a time.
 //!
-//! Productions are named as in RFC 8259, quoted where the code follows them. What was read is an
-//! extent or nothing; see the [module](super).
+//! Productions are named as in RFC 8259, quoted where the code follows them. What was read is a
+//! value or nothing; see the [module](super).
+//!
+//! What is common is read in line, on a copy of the cursor that stays in registers: strings of
+//! ASCII without escapes, whole numbers, no white space between tokens or one space. What is not
+//! takes a call, which answers the place where it ends.
 
-use super::{DEPTH_MAX, Extent};
+use super::word::{self, End};
+use super::{DEPTH_MAX, Extent, Value};
 
-/// The kinds of the open containers: the lowest bit is the innermost, 1 is an object.
-#[derive(Debug)]
-struct Stack {
-    objects: u64,
-    /// Containers opened by this value.
-    own: u32,
-    /// How many it may open.
-    max: u32,
+/// A place in the text. INVARIANT: `at <= bytes.len()`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
 }
 
-impl Stack {
-    fn push(&mut self, object: bool) -> Option<()> {
-        if self.own >= self.max {
-            return None;
-        }
-        self.objects = self.objects << 1 | u64::from(object);
-        self.own += 1;
-        Some(())
+impl<'a> Cursor<'a> {
+    /// At the start of `bytes`.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
     }
 
-    fn pop(&mut self) {
-        self.objects >>= 1;
-        self.own -= 1;
+    /// The whole text.
+    pub(super) fn bytes(self) -> &'a [u8] {
+        self.bytes
     }
 
-    /// Answers whether the innermost container is an object; `None` when none is open.
-    fn innermost_is_object(&self) -> Option<bool> {
-        (self.own > 0).then_some(self.objects & 1 == 1)
+    /// The offset that was reached.
+    pub(super) fn at(self) -> usize {
+        self.at
     }
-}
 
-/// A place in the body. INVARIANT: `at <= bytes.len()`.
-#[derive(Debug)]
-pub(super) struct Cursor<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) at: usize,
-}
-
-impl Cursor<'_> {
-    fn peek(&self) -> Option<u8> {
+    #[inline(always)]
+    fn peek(self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
-    pub(super) fn take(&mut self) -> Option<u8> {
-        let byte = self.peek()?;
+    /// Steps over a byte that was looked at.
+    #[inline(always)]
+    pub(super) fn step(&mut self) {
         self.at += 1;
-        Some(byte)
     }
 
+    #[inline(always)]
     pub(super) fn expect(&mut self, byte: u8) -> Option<()> {
-        (self.take()? == byte).then_some(())
+        (self.peek()? == byte).then(|| self.step())
     }
 
-    /// Steps over `byte` if it comes next.
-    fn skip(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
+    /// Goes to the next byte that is no white space, and answers it; `None`: there is none.
+    #[inline(always)]
+    pub(super) fn token(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        if byte > b' ' {
+            return Some(byte);
+        }
+        if byte == b' '
+            && let Some(&next) = self.bytes.get(self.at + 1)
+            && next > b' '
+        {
+            self.at += 1;
+            return Some(next);
+        }
+        self.at = self.space();
+        self.peek()
     }
 
     /// `ws = *( %x20 / %x09 / %x0A / %x0D )`
-    pub(super) fn space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
-        }
-    }
-
-    /// A member's name, up to where its value begins: `string name-separator`.
-    pub(super) fn name(&mut self) -> Option<Extent> {
-        let name = self.string()?;
-        self.space();
-        self.expect(b':')?;
-        self.space();
-        Some(name)
-    }
-
-    /// One value, however much is nested in it.
-    pub(super) fn value(&mut self, depth: u32) -> Option<Extent> {
-        let start = self.at;
-        let mut stack = Stack { objects: 0, own: 0, max: DEPTH_MAX.saturating_sub(depth) };
+    #[inline(never)]
+    fn space(mut self) -> usize {
         loop {
-            let opened = self.begin(&mut stack)?;
-            if !opened && !self.finish(&mut stack)? {
-                return Some(Extent { start, end: self.at });
+            // Indentation.
+            while self.bytes[self.at..].starts_with(&[b' '; 8]) {
+                self.at += 8;
+            }
+            match self.peek() {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                _ => return self.at,
             }
         }
     }
 
-    /// Reads a scalar or an empty container whole, or goes to the first value inside a container
-    /// and answers `true`.
-    fn begin(&mut self, stack: &mut Stack) -> Option<bool> {
-        match self.peek()? {
-            b'"' => self.string().map(|_| false),
-            b'{' => {
-                self.at += 1;
-                stack.push(true)?;
-                self.space();
-                if self.skip(b'}') {
-                    stack.pop();
-                    return Some(false);
-                }
-                self.name().map(|_| true)
+    /// A member's name, from its quote to where its value begins: `string name-separator`.
+    #[inline(always)]
+    pub(super) fn name(&mut self) -> Option<Value> {
+        let start = self.at;
+        self.expect(b'"')?;
+        let has_escapes = self.string()?;
+        let at = Extent { start, end: self.at };
+        if self.token()? != b':' {
+            return None;
+        }
+        self.step();
+        self.token()?;
+        Some(Value { at, first: b'"', has_escapes })
+    }
+
+    /// One value, however much is nested in it, inside of `depth` containers.
+    #[inline(always)]
+    pub(super) fn value(&mut self, depth: u32) -> Option<Value> {
+        let start = self.at;
+        let first = self.peek()?;
+        let mut has_escapes = false;
+        match first {
+            b'"' => {
+                self.step();
+                has_escapes = self.string()?;
             }
-            b'[' => {
-                self.at += 1;
-                stack.push(false)?;
-                self.space();
-                if self.skip(b']') {
-                    stack.pop();
-                    return Some(false);
-                }
-                Some(true)
+            b'{' | b'[' => self.at = self.container(depth)?,
+            _ => self.scalar(first)?,
+        }
+        Some(Value { at: Extent { start, end: self.at }, first, has_escapes })
+    }
+
+    /// An object or an array that begins here, and all that is nested in it.
+    #[inline(never)]
+    fn container(mut self, depth: u32) -> Option<usize> {
+        // The kinds of the open containers: the lowest bit is the innermost, 1 is an object. Above
+        // them all is a 1 that is none of them, and above that as many zeros as more may be opened
+        // beside those `depth`, which are one at least.
+        let mut open = 1_u64;
+        loop {
+            if open & 1 == 1 && open != 1 {
+                self.name()?;
             }
+            match self.peek()? {
+                b'"' => {
+                    self.step();
+                    self.string()?;
+                }
+                first @ (b'{' | b'[') => {
+                    if open.leading_zeros() < depth {
+                        return None;
+                    }
+                    open = open << 1 | u64::from(first == b'{');
+                    self.step();
+                    if self.token()? != end_of_innermost(open) {
+                        continue;
+                    }
+                }
+                first => self.scalar(first)?,
+            }
+            let mut next = self.token()?;
+            self.step();
+            while next != b',' {
+                if next != end_of_innermost(open) {
+                    return None;
+                }
+                open >>= 1;
+                if open == 1 {
+                    return Some(self.at);
+                }
+                next = self.token()?;
+                self.step();
+            }
+            self.token()?;
+        }
+    }
+
+    /// A literal, or a number, that begins with `first`.
+    #[inline(always)]
+    fn scalar(&mut self, first: u8) -> Option<()> {
+        match first {
+            b'n' => self.literal(b"null"),
             b't' => self.literal(b"true"),
             b'f' => self.literal(b"false"),
-            b'n' => self.literal(b"null"),
-            _ => self.number().map(|()| false),
+            _ => self.number(first),
         }
     }
 
-    /// Goes on from the end of a value: closes containers until a comma leads to the next value
-    /// (`true`) or the outermost value has ended (`false`).
-    fn finish(&mut self, stack: &mut Stack) -> Option<bool> {
-        while let Some(object) = stack.innermost_is_object() {
-            self.space();
-            match (self.take()?, object) {
-                (b',', true) => {
-                    self.space();
-                    return self.name().map(|_| true);
-                }
-                (b',', false) => {
-                    self.space();
-                    return Some(true);
-                }
-                (b'}', true) | (b']', false) => stack.pop(),
-                _ => return None,
+    #[inline(always)]
+    fn literal<const N: usize>(&mut self, word: &[u8; N]) -> Option<()> {
+        let found = self.bytes.get(self.at..)?.first_chunk() == Some(word);
+        found.then(|| self.at += N)
+    }
+
+    /// `number = [ minus ] int [ frac ] [ exp ]`; something follows it, for it is in an object.
+    #[inline(always)]
+    fn number(&mut self, mut first: u8) -> Option<()> {
+        if first == b'-' {
+            self.step();
+            first = self.peek()?;
+        }
+        let next = match first {
+            b'0' => {
+                self.step();
+                self.peek()?
             }
-        }
-        Some(false)
-    }
-
-    fn literal(&mut self, word: &[u8]) -> Option<bool> {
-        let found = self.bytes[self.at..].starts_with(word);
-        self.at += if found { word.len() } else { 0 };
-        found.then_some(false)
-    }
-
-    /// `number = [ minus ] int [ frac ] [ exp ]`
-    fn number(&mut self) -> Option<()> {
-        self.skip(b'-');
-        if !self.skip(b'0') {
-            self.digits()?;
-        }
-        // Most numbers are whole: one look decides.
-        if !matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
-            return Some(());
-        }
-        if self.skip(b'.') {
-            self.digits()?;
-        }
-        if self.skip(b'e') || self.skip(b'E') {
-            let _sign = self.skip(b'+') || self.skip(b'-');
-            self.digits()?;
+            b'1'..=b'9' => self.digits()?,
+            _ => return None,
+        };
+        if matches!(next, b'.' | b'e' | b'E') {
+            self.at = self.fraction()?;
         }
         Some(())
     }
 
-    /// `1*DIGIT`
-    fn digits(&mut self) -> Option<()> {
-        let start = self.at;
-        while let Some(b'0'..=b'9') = self.peek() {
-            self.at += 1;
+    /// The byte behind digits, of which the first was looked at.
+    #[inline(always)]
+    fn digits(&mut self) -> Option<u8> {
+        self.step();
+        let mut byte = self.peek()?;
+        while byte.is_ascii_digit() {
+            self.step();
+            byte = self.peek()?;
         }
-        (self.at > start).then_some(())
+        Some(byte)
     }
 
-    /// A string; the extent has its quotes.
-    fn string(&mut self) -> Option<Extent> {
+    /// `[ frac ] [ exp ]`, of which one is there.
+    #[inline(never)]
+    fn fraction(mut self) -> Option<usize> {
+        let mut next = self.peek()?;
+        if next == b'.' {
+            self.step();
+            next = self.some_digits()?;
+        }
+        if matches!(next, b'e' | b'E') {
+            self.step();
+            if matches!(self.peek()?, b'+' | b'-') {
+                self.step();
+            }
+            self.some_digits()?;
+        }
+        Some(self.at)
+    }
+
+    /// `1*DIGIT`; answers the byte behind them.
+    fn some_digits(&mut self) -> Option<u8> {
+        if self.peek()?.is_ascii_digit() { self.digits() } else { None }
+    }
+
+    /// A string, from the byte behind its first quote. Answers whether it has escapes.
+    #[inline(always)]
+    fn string(&mut self) -> Option<bool> {
+        match word::end(self.bytes.get(self.at..)?) {
+            End::Quote(len) => {
+                self.at += len + 1;
+                Some(false)
+            }
+            End::Unknown(len) => {
+                let (at, has_escapes) = self.any_string(len)?;
+                self.at = at;
+                Some(has_escapes)
+            }
+        }
+    }
+
+    /// A string of any kind, from the byte behind its first quote; the first `plain` bytes of it
+    /// are known to be plain ASCII. Answers where it ends, and whether it has escapes.
+    #[inline(never)]
+    fn any_string(mut self, plain: usize) -> Option<(usize, bool)> {
         let start = self.at;
-        self.expect(b'"')?;
-        let mut ascii = true;
+        self.at += plain;
+        let (mut is_ascii, mut has_escapes) = (true, false);
         loop {
-            ascii &= self.plain();
-            match self.take()? {
+            match self.peek()? {
                 b'"' => break,
-                b'\\' => self.escape()?,
-                _control => return None,
+                b'\\' => {
+                    self.step();
+                    self.escape()?;
+                    has_escapes = true;
+                }
+                0..0x20 => return None,
+                _ => {
+                    let plain = word::plain(&self.bytes[self.at..]);
+                    is_ascii &= plain.is_ascii;
+                    self.at += plain.len;
+                }
             }
         }
-        let extent = Extent { start, end: self.at };
-        let text = ascii || core::str::from_utf8(extent.of(self.bytes)).is_ok();
-        text.then_some(extent)
-    }
-
-    /// Steps over what needs no attention in a string: everything but a quote, a backslash and a
-    /// control character. Answers `false` when a byte beyond ASCII may have been among it.
-    pub(super) fn plain(&mut self) -> bool {
-        let mut high = 0;
-        while let Some(&chunk) = self.bytes[self.at..].first_chunk() {
-            let word = u64::from_le_bytes(chunk);
-            high |= word & HIGH_BITS;
-            let special = specials(word);
-            if special != 0 {
-                self.at += special.trailing_zeros() as usize / 8;
-                return high == 0;
-            }
-            self.at += 8;
+        if !is_ascii {
+            core::str::from_utf8(&self.bytes[start..self.at]).ok()?;
         }
-        while let Some(byte) = self.peek() {
-            if byte < 0x20 || byte == b'"' || byte == b'\\' {
-                break;
-            }
-            high |= u64::from(byte) & HIGH_BITS;
-            self.at += 1;
-        }
-        high == 0
+        Some((self.at + 1, has_escapes))
     }
 
     /// What may follow a backslash.
+    #[inline(always)]
     fn escape(&mut self) -> Option<()> {
-        match self.take()? {
+        let byte = self.peek()?;
+        self.step();
+        match byte {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
             b'u' => {
                 let digits = self.bytes[self.at..].first_chunk::<4>()?;
@@ -237,17 +294,11 @@ impl Cursor<'_> {
     }
 }
 
-/// The top bit of each byte of a word.
-const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
-/// The lowest bit of each byte of a word.
-const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+// Beside the body's object, which is none of them, one for each bit below the mark of the stack.
+const _: () = assert!(DEPTH_MAX == u64::BITS);
 
-/// Marks the bytes of `word` that end a run of plain text: `"`, `\` and control characters.
-///
-/// The lowest mark is exact. Marks above it may be false, because a subtraction borrows from the
-/// bytes above a hit, and only from those; callers look at the lowest alone.
-fn specials(word: u64) -> u64 {
-    let below = |word: u64, limit: u8| word.wrapping_sub(LOW_BITS * u64::from(limit)) & !word;
-    let equal = |byte: u8| below(word ^ (LOW_BITS * u64::from(byte)), 1);
-    (below(word, 0x20) | equal(b'"') | equal(b'\\')) & HIGH_BITS
+/// What ends the innermost of the open containers.
+#[inline(always)]
+fn end_of_innermost(open: u64) -> u8 {
+    if open & 1 == 1 { b'}' } else { b']' }
 }
