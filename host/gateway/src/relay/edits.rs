@@ -24,6 +24,25 @@ pub(super) fn with_header_edits<S: Spelling, T>(
     names: &HeaderNames,
     then: impl FnOnce(&[S::Edit<'_>]) -> T,
 ) -> T {
+    let mut few = [S::edit(b"", None); EDITS_INLINE_MAX];
+    let mut count = 0;
+    for (name, key, value) in header_edits(edits.clone(), names) {
+        match few.get_mut(count) {
+            Some(place) if key.is_empty() => *place = S::edit(name, value),
+            _ => return with_any_edits::<S, T>(edits, names, then),
+        }
+        count += 1;
+    }
+    then(few.get(..count).unwrap_or_default())
+}
+
+/// The same for edits of which there are many, or that are of families.
+#[cold]
+fn with_any_edits<S: Spelling, T>(
+    edits: Edits<'_>,
+    names: &HeaderNames,
+    then: impl FnOnce(&[S::Edit<'_>]) -> T,
+) -> T {
     // The names of families one after the other: they exist nowhere as one text.
     let mut composed = Vec::new();
     for (name, key, _) in header_edits(edits.clone(), names) {
@@ -33,7 +52,7 @@ pub(super) fn with_header_edits<S: Spelling, T>(
         }
     }
     let mut left = &composed[..];
-    let spelled = header_edits(edits.clone(), names).map(|(name, key, value)| {
+    let spelled = header_edits(edits, names).map(|(name, key, value)| {
         if key.is_empty() {
             return S::edit(name, value);
         }
@@ -41,17 +60,7 @@ pub(super) fn with_header_edits<S: Spelling, T>(
         left = rest;
         S::edit(name, value)
     });
-    let mut few = [S::edit(b"", None); EDITS_INLINE_MAX];
-    let count = header_edits(edits, names).count();
-    match few.get_mut(..count) {
-        Some(few) => {
-            for (place, edit) in few.iter_mut().zip(spelled) {
-                *place = edit;
-            }
-            then(few)
-        }
-        None => then(&spelled.collect::<Vec<_>>()),
-    }
+    then(&spelled.collect::<Vec<_>>())
 }
 
 /// Name, key and value of each edit of a header.
