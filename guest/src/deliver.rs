@@ -52,8 +52,9 @@ pub(crate) fn deliver(
     let body = Body::read(route.envelope.as_ref(), parts.body);
     let body_entries = body.carrier();
     let found = Found::read(route, headers, &body_entries);
-    let own_time = found.own_time_ms.unwrap_or(0).saturating_mul(NANOSECONDS_PER_MILLISECOND);
-    let published = if delivery.published != 0 { delivery.published } else { own_time };
+    let own_time =
+        || found.own_time_ms.map_or(0, |ms| ms.saturating_mul(NANOSECONDS_PER_MILLISECOND));
+    let published = if delivery.published != 0 { delivery.published } else { own_time() };
     let bits = message_bits(delivery.bits);
     let read = Deliver {
         route,

@@ -235,9 +235,7 @@ fn split_member(text: &[u8]) -> Option<(usize, &[u8])> {
     let key_bytes = text.iter().position(|&byte| CLASSES[usize::from(byte)] & KEY == 0)?;
     let (key, rest) = text.split_at(key_bytes);
     let rest = rest.strip_prefix(b"=")?;
-    let is_inside = |byte: u8| byte == b' ' || CLASSES[usize::from(byte)] & VALUE != 0;
-    let end = rest.iter().position(|&byte| !is_inside(byte)).unwrap_or(rest.len());
-    let (value, mut rest) = rest.split_at(end);
+    let (value, mut rest) = rest.split_at(bytes_inside(rest));
     while let [b' ' | b'\t', after @ ..] = rest {
         rest = after;
     }
@@ -246,6 +244,29 @@ fn split_member(text: &[u8]) -> Option<(usize, &[u8])> {
     let short = key_bytes <= PART_BYTES_MAX && value_bytes <= PART_BYTES_MAX;
     let ends = matches!(rest, [] | [b',', ..]);
     (starts && short && ends).then_some((key_bytes + 1 + value_bytes, rest))
+}
+
+/// Answers how many bytes at the front may stand in a value, a space being one of them.
+///
+/// Eight are looked at together: most of a member is its value. In each of the tests for a byte
+/// that may not stand there, the lowest bit that is set is right, whatever a borrow does to those
+/// above it; so the lowest of all is.
+fn bytes_inside(text: &[u8]) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGHEST: u64 = EACH * 0x80;
+    let below = |word: u64, byte: u8| word.wrapping_sub(EACH * u64::from(byte)) & !word;
+    let (words, last) = text.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let equal = |byte: u8| below(word ^ (EACH * u64::from(byte)), 1);
+        let control = word | below(word, b' ') | equal(0x7f);
+        let outside = (control | equal(b',') | equal(b'=')) & HIGHEST;
+        if outside != 0 {
+            return at * 8 + outside.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_outside = |byte: &u8| *byte != b' ' && CLASSES[usize::from(*byte)] & VALUE == 0;
+    text.len() - last.len() + last.iter().position(is_outside).unwrap_or(last.len())
 }
 
 fn write_joined<'a>(out: &mut Vec<u8>, members: impl Iterator<Item = &'a [u8]>) {

@@ -38,6 +38,22 @@ fn values_are_joined_and_white_space_and_empty_members_left_out() {
 }
 
 #[test]
+fn a_value_ends_at_the_first_byte_that_may_not_stand_in_it() {
+    let may_stand = |byte: u8| matches!(byte, 0x20..0x7f) && !matches!(byte, b',' | b'=');
+    for byte in 0..=u8::MAX {
+        for at in 0..20 {
+            for behind in [b"x", b"\x01", b","] {
+                let mut text = [b'v'; 20];
+                text[at] = byte;
+                text[at + 1..].fill(behind[0]);
+                let expected = text.iter().position(|byte| !may_stand(*byte)).unwrap_or(20);
+                assert_eq!(bytes_inside(&text), expected, "{byte} at {at}");
+            }
+        }
+    }
+}
+
+#[test]
 fn one_invalid_member_discards_the_whole_list() {
     let invalid = [
         "foo",

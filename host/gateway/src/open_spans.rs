@@ -20,7 +20,7 @@
 mod aged;
 mod unsettled;
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::RandomState;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,12 +31,16 @@ use spanbridge::{OpenSpan, Outcome, SettleBatch, Settlement, SpanContext};
 use crate::relay::Tools;
 
 pub(crate) use aged::{Aged, Weigh};
+use aged::{Key, Lookup as _};
 use unsettled::Work;
 pub use unsettled::{Starting, Unsettled};
 
 /// Shards of the table. Sixteen threads that work at once wait for each other in one of four
 /// operations at worst; more shards only make sweeping longer.
 const SHARDS: usize = 64;
+
+/// Bits of a hash below those that choose a shard.
+const SHARD_SHIFT: u32 = 32;
 
 /// Memory that a delivery may take on average, in bytes. An ordinary one takes half of it; the
 /// rest is for those with much baggage or many attributes.
@@ -82,6 +86,15 @@ pub struct Begun {
     pub estimated: bool,
 }
 
+/// What else is known of the end of a delivery.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    /// The same word settles other deliveries, whose work is in its duration too.
+    with_others: bool,
+    /// The message may be delivered again, and is remembered for that.
+    comes_again: bool,
+}
+
 impl Weigh for Attempt {
     fn bytes(&self) -> usize {
         size_of::<Self>() + self.span.as_ref().map_or(0, |span| span.beginning.len())
@@ -99,12 +112,14 @@ impl OpenSpans {
         open_span_age_max: Duration,
         counters: Arc<Counters>,
     ) -> Self {
+        let hasher = RandomState::new();
+        let shard = || Mutex::new(Aged::with_hasher(hasher.clone()));
         let table = Self {
             count_max: AtomicUsize::new(0),
             age_max: AtomicU64::new(0),
             counters,
-            hasher: RandomState::new(),
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            shards: (0..SHARDS).map(|_| shard()).collect(),
+            hasher,
             count: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
         };
@@ -134,7 +149,7 @@ impl OpenSpans {
     /// An earlier attempt that nobody settled ends here, as `expired`: the broker would not deliver
     /// again if its time for the work had not passed. Ended spans go into `settle`.
     pub fn begin(&self, key: &[u8], starting: &Starting<'_>, settle: &mut SettleBatch) -> Begun {
-        let shard = self.shard_of(key);
+        let (key, shard) = self.place_of(key);
         let now = starting.now;
         let begun = self.change(shard, |shard| {
             let work = Work::new(starting);
@@ -159,7 +174,7 @@ impl OpenSpans {
     /// The component gave the delivery a span. It ends at once if the delivery was evicted
     /// meanwhile.
     pub fn attach(&self, key: &[u8], span: OpenSpan, now: u64, settle: &mut SettleBatch) {
-        let shard = self.shard_of(key);
+        let (key, shard) = self.place_of(key);
         let mut span = Some(span);
         let former = self.change(shard, |shard| {
             shard.update(key, |attempt| {
@@ -182,7 +197,8 @@ impl OpenSpans {
 
     /// A delivery is settled, by whichever session. Counts it as unmatched when it is not known.
     pub fn settle(&self, key: &[u8], end: &Settlement<'_>, settle: &mut SettleBatch) {
-        if !self.end(key, end, false, settle) {
+        let comes_again = comes_again(end.outcome);
+        if !self.end(key, end, Ending { with_others: false, comes_again }, settle) {
             self.counters.settle_unmatched.add(1);
         }
     }
@@ -195,9 +211,7 @@ impl OpenSpans {
         with_others: bool,
         to: &mut SettleBatch,
     ) -> bool {
-        let known = self.end(key, end, with_others, to);
-        self.change(self.shard_of(key), |shard| shard.remove(key).map(drop));
-        known
+        self.end(key, end, Ending { with_others, comes_again: false }, to)
     }
 
     /// A delivery is settled by what was said about another one. Answers whether it was unsettled.
@@ -207,24 +221,27 @@ impl OpenSpans {
         end: &Settlement<'_>,
         settle: &mut SettleBatch,
     ) -> bool {
-        self.end(key, end, true, settle)
+        let comes_again = comes_again(end.outcome);
+        self.end(key, end, Ending { with_others: true, comes_again }, settle)
     }
 
-    /// `with_others`: the same word settles other deliveries, whose work is in its duration too.
     fn end(
         &self,
         key: &[u8],
         end: &Settlement<'_>,
-        with_others: bool,
+        ending: Ending,
         settle: &mut SettleBatch,
     ) -> bool {
-        let comes_again =
-            matches!(end.outcome, Outcome::Nack | Outcome::Requeue | Outcome::Claimed);
-        let settled = self.change(self.shard_of(key), |shard| {
+        let (key, shard) = self.place_of(key);
+        let settled = self.change(shard, |shard| {
+            if !ending.comes_again {
+                let attempt = shard.remove(key)?;
+                return attempt.unsettled.map(|work| (work, attempt.span));
+            }
             let (settled, last) = shard.update(key, |attempt| {
                 (attempt.unsettled.take().map(|work| (work, attempt.span.take())), attempt.last)
             })?;
-            if comes_again && last != SpanContext::default() {
+            if last != SpanContext::default() {
                 shard.touch(key, end.end);
             } else {
                 shard.remove(key);
@@ -232,14 +249,15 @@ impl OpenSpans {
             settled
         });
         let Some((mut work, span)) = settled else { return false };
-        work.prefetched |= with_others;
+        work.prefetched |= ending.with_others;
         end_work(Some(work), span, end, settle);
         true
     }
 
     /// The consumer says that it is still at it.
     pub fn touch(&self, key: &[u8], now: u64) {
-        self.change(self.shard_of(key), |shard| shard.touch(key, now).map(|_| ()));
+        let (key, shard) = self.place_of(key);
+        self.change(shard, |shard| shard.touch(key, now).map(|_| ()));
     }
 
     /// Gives up what was silent for too long. Call it about once a second, and again after the
@@ -311,9 +329,12 @@ impl OpenSpans {
         }
     }
 
-    fn shard_of(&self, key: &[u8]) -> &Mutex<Shard> {
-        // The low bits of a hash that strangers cannot foresee.
-        &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
+    /// A key, hashed once for everything that is done with it, and its shard.
+    fn place_of<'k>(&self, key: &'k [u8]) -> (Key<'k>, &Mutex<Shard>) {
+        let key = key.hashed(&self.hasher);
+        // Bits in the middle: a shard finds its slots by those at both ends. Strangers cannot
+        // foresee them.
+        (key, &self.shards[(key.hash >> SHARD_SHIFT) as usize % SHARDS])
     }
 
     /// Changes a shard and the totals.
@@ -330,6 +351,10 @@ impl OpenSpans {
         difference(&self.bytes, bytes, shard.bytes());
         answer
     }
+}
+
+fn comes_again(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Nack | Outcome::Requeue | Outcome::Claimed)
 }
 
 /// Work is over, and its span if it has one.

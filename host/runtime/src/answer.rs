@@ -75,6 +75,7 @@ impl<'b> Answer<'b> {
     }
 
     /// The verdict of a message. Zeros past the end.
+    #[inline]
     pub fn verdict(&self, index: usize) -> Verdict {
         let verdict = self.record(index);
         Verdict {
@@ -88,6 +89,7 @@ impl<'b> Answer<'b> {
     }
 
     /// The edits of a message; none past the end.
+    #[inline]
     pub fn edits(&self, index: usize) -> Edits<'b> {
         let edits = self.record(index).edits as usize;
         let at = self.out.at.get(index).copied().unwrap_or_default();
@@ -96,6 +98,7 @@ impl<'b> Answer<'b> {
 
     /// What the envelope calls the message, such as a delivery tag, by which a later settlement
     /// names it. Empty: it does not say.
+    #[inline]
     pub fn key(&self, index: usize) -> &'b [u8] {
         let verdict = self.record(index);
         let at = self.out.at.get(index).copied().unwrap_or_default() + verdict.edits as usize;
@@ -132,8 +135,9 @@ impl<'b> Answer<'b> {
         })
     }
 
-    fn record(&self, index: usize) -> record::Verdict {
-        self.out.verdicts.get(index).copied().unwrap_or_default()
+    #[inline]
+    fn record(&self, index: usize) -> &'b record::Verdict {
+        self.out.verdicts.get(index).unwrap_or(&record::Verdict::NONE)
     }
 }
 

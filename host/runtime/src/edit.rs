@@ -149,8 +149,8 @@ fn check_name(
     if bits.contains(MessageBits::NO_HEADERS) {
         return Err("a header of a message that cannot have any");
     }
-    match fields.name(field) {
-        Some(_) if fields.is_family(field) != key.is_empty() => Ok(()),
+    match fields.family(field) {
+        Some(is_family) if is_family != key.is_empty() => Ok(()),
         Some(_) => Err("a key without a family, or a family without a key"),
         None => Err("a header that the route does not have"),
     }

@@ -78,7 +78,12 @@ impl Fields {
 
     /// Answers whether a field is a family: its name is a prefix, and a key follows it.
     pub fn is_family(&self, number: u8) -> bool {
-        self.field(number).is_some_and(|field| field.family)
+        self.family(number) == Some(true)
+    }
+
+    /// Likewise; `None`: there is no such field.
+    pub(crate) fn family(&self, number: u8) -> Option<bool> {
+        self.field(number).map(|field| field.family)
     }
 
     /// Numbers and names, in the order of the component.

@@ -136,6 +136,20 @@ impl Record for Delivery {
 }
 
 impl Verdict {
+    /// Of a message that the component did not see.
+    pub(crate) const NONE: Self = Self {
+        trace_hi: 0,
+        trace_lo: 0,
+        span_id: 0,
+        published: 0,
+        not_before: 0,
+        bits: 0,
+        spans: 0,
+        edits: 0,
+        key: 0,
+        open: 0,
+    };
+
     /// Bytes of a verdict.
     pub(crate) const BYTES: usize = size_of::<Self>();
 

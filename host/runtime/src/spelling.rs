@@ -24,16 +24,35 @@ pub fn with_header_edits<'n, S: Spelling, T>(
     name: impl Fn(u8) -> Option<&'n [u8]>,
     then: impl FnOnce(&[S::Edit<'_>]) -> T,
 ) -> T {
+    let mut few = [S::edit(b"", None); EDITS_INLINE_MAX];
+    let mut count = 0;
+    for (spelled, key, value) in header_edits(edits.clone(), &name) {
+        match few.get_mut(count) {
+            Some(place) if key.is_empty() => *place = S::edit(spelled, value),
+            _ => return with_any_edits::<S, T>(edits, &name, then),
+        }
+        count += 1;
+    }
+    then(few.get(..count).unwrap_or_default())
+}
+
+/// The same for edits of which there are many, or that are of families.
+#[cold]
+fn with_any_edits<'n, S: Spelling, T>(
+    edits: Edits<'_>,
+    name: &impl Fn(u8) -> Option<&'n [u8]>,
+    then: impl FnOnce(&[S::Edit<'_>]) -> T,
+) -> T {
     // The names of families one after the other: they exist nowhere as one text.
     let mut composed = Vec::new();
-    for (name, key, _) in header_edits(edits.clone(), &name) {
+    for (name, key, _) in header_edits(edits.clone(), name) {
         if !key.is_empty() {
             composed.extend_from_slice(name);
             composed.extend_from_slice(key);
         }
     }
     let mut left = &composed[..];
-    let spelled = header_edits(edits.clone(), &name).map(|(name, key, value)| {
+    let spelled = header_edits(edits, name).map(|(name, key, value)| {
         if key.is_empty() {
             return S::edit(name, value);
         }
@@ -41,17 +60,7 @@ pub fn with_header_edits<'n, S: Spelling, T>(
         left = rest;
         S::edit(name, value)
     });
-    let mut few = [S::edit(b"", None); EDITS_INLINE_MAX];
-    let count = header_edits(edits, &name).count();
-    match few.get_mut(..count) {
-        Some(few) => {
-            for (place, edit) in few.iter_mut().zip(spelled) {
-                *place = edit;
-            }
-            then(few)
-        }
-        None => then(&spelled.collect::<Vec<_>>()),
-    }
+    then(&spelled.collect::<Vec<_>>())
 }
 
 /// Name, key and value of each edit of a header.

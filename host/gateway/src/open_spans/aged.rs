@@ -1,15 +1,19 @@
 //! A table that knows the order in which its entries were last touched.
 //!
 //! ```text
-//! index: key ─▶ slot        oldest ⇄ … ⇄ newest     the slots, linked in the order of their times
+//! index: hash ─▶ slot       oldest ⇄ … ⇄ newest     the slots, linked in the order of their times
 //! ```
+//!
+//! Hashing a key costs more than finding its slot. So whoever does several things with a key
+//! hashes it once, and slots remember the hashes of theirs.
 //!
 //! Every operation takes constant time, so a table can be bounded by dropping the oldest entry and
 //! swept by dropping the oldest ones. It does not bound itself: how many entries are too many is
 //! its owner's business.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
 
 /// No slot.
 const NONE: u32 = u32::MAX;
@@ -26,6 +30,38 @@ pub(crate) trait Weigh {
     fn bytes(&self) -> usize;
 }
 
+/// A key and its hash.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key<'k> {
+    pub(super) bytes: &'k [u8],
+    /// By the hasher of the table.
+    pub(super) hash: u64,
+}
+
+/// What an entry is looked for by: a key, or one that was hashed before.
+pub(crate) trait Lookup<'k> {
+    /// The key with its hash.
+    fn hashed(self, hasher: &RandomState) -> Key<'k>;
+}
+
+impl<'k> Lookup<'k> for Key<'k> {
+    fn hashed(self, _: &RandomState) -> Self {
+        self
+    }
+}
+
+impl<'k> Lookup<'k> for &'k [u8] {
+    fn hashed(self, hasher: &RandomState) -> Key<'k> {
+        Key { bytes: self, hash: hasher.hash_one(self) }
+    }
+}
+
+impl<'k, const N: usize> Lookup<'k> for &'k [u8; N] {
+    fn hashed(self, hasher: &RandomState) -> Key<'k> {
+        self.as_slice().hashed(hasher)
+    }
+}
+
 /// Values by key, in the order of their times.
 ///
 /// INVARIANT: `index` holds exactly the slots that hold an entry, and so does the chain from
@@ -33,7 +69,8 @@ pub(crate) trait Weigh {
 #[derive(Debug)]
 pub(crate) struct Aged<V> {
     // The standard hasher, because keys come from strangers.
-    index: HashMap<Arc<[u8]>, u32>,
+    hasher: RandomState,
+    index: HashTable<u32>,
     slots: Vec<Slot<V>>,
     free: Vec<u32>,
     oldest: u32,
@@ -50,7 +87,8 @@ struct Slot<V> {
 
 #[derive(Debug)]
 struct Entry<V> {
-    key: Arc<[u8]>,
+    key: Box<[u8]>,
+    hash: u64,
     value: V,
     time: u64,
     bytes: usize,
@@ -58,8 +96,16 @@ struct Entry<V> {
 
 impl<V> Default for Aged<V> {
     fn default() -> Self {
+        Self::with_hasher(RandomState::new())
+    }
+}
+
+impl<V> Aged<V> {
+    /// An empty table, which takes keys that this hasher hashed.
+    pub(crate) fn with_hasher(hasher: RandomState) -> Self {
         Self {
-            index: HashMap::new(),
+            hasher,
+            index: HashTable::new(),
             slots: Vec::new(),
             free: Vec::new(),
             oldest: NONE,
@@ -86,8 +132,8 @@ impl<V: Weigh> Aged<V> {
     }
 
     /// Answers whether there is an entry.
-    pub(crate) fn contains(&self, key: &[u8]) -> bool {
-        self.index.contains_key(key)
+    pub(crate) fn contains<'k>(&self, key: impl Lookup<'k>) -> bool {
+        self.find(key.hashed(&self.hasher)).is_some()
     }
 
     /// When the oldest entry was last touched.
@@ -96,11 +142,11 @@ impl<V: Weigh> Aged<V> {
     }
 
     /// Adds or replaces an entry, which is then the newest. Answers the value that it replaced.
-    pub(crate) fn insert(&mut self, key: &[u8], value: V, time: u64) -> Option<V> {
+    pub(crate) fn insert<'k>(&mut self, key: impl Lookup<'k>, value: V, time: u64) -> Option<V> {
+        let key = key.hashed(&self.hasher);
         let replaced = self.remove(key);
-        let key: Arc<[u8]> = key.into();
-        let bytes = ENTRY_BYTES + key.len() + value.bytes();
-        let entry = Some(Entry { key: Arc::clone(&key), value, time, bytes });
+        let bytes = ENTRY_BYTES + key.bytes.len() + value.bytes();
+        let entry = Some(Entry { key: key.bytes.into(), hash: key.hash, value, time, bytes });
         let slot = Slot { entry, older: NONE, newer: NONE };
         let number = match self.free.pop() {
             Some(number) => {
@@ -113,15 +159,20 @@ impl<V: Weigh> Aged<V> {
                 (self.slots.len() - 1) as u32
             }
         };
-        self.index.insert(key, number);
+        let Self { index, slots, .. } = self;
+        index.insert_unique(key.hash, number, |number| hash_of(slots, *number));
         self.bytes += bytes;
         self.link(number);
         replaced
     }
 
     /// Changes an entry where it is. `None`: there is none.
-    pub(crate) fn update<T>(&mut self, key: &[u8], change: impl FnOnce(&mut V) -> T) -> Option<T> {
-        let &number = self.index.get(key)?;
+    pub(crate) fn update<'k, T>(
+        &mut self,
+        key: impl Lookup<'k>,
+        change: impl FnOnce(&mut V) -> T,
+    ) -> Option<T> {
+        let number = self.find(key.hashed(&self.hasher))?;
         let entry = self.slots[number as usize].entry.as_mut()?;
         let answer = change(&mut entry.value);
         self.bytes -= entry.bytes;
@@ -131,8 +182,8 @@ impl<V: Weigh> Aged<V> {
     }
 
     /// Makes an entry the newest. Answers it; `None`: there is none.
-    pub(crate) fn touch(&mut self, key: &[u8], time: u64) -> Option<&mut V> {
-        let &number = self.index.get(key)?;
+    pub(crate) fn touch<'k>(&mut self, key: impl Lookup<'k>, time: u64) -> Option<&mut V> {
+        let number = self.find(key.hashed(&self.hasher))?;
         if number != self.newest {
             self.unlink(number);
             self.link(number);
@@ -143,26 +194,35 @@ impl<V: Weigh> Aged<V> {
     }
 
     /// Takes an entry out.
-    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<V> {
-        let number = self.index.remove(key)?;
+    pub(crate) fn remove<'k>(&mut self, key: impl Lookup<'k>) -> Option<V> {
+        let number = self.find(key.hashed(&self.hasher))?;
         self.vacate(number).map(|entry| entry.value)
     }
 
     /// Takes the oldest entry out, with the time of its last touch.
     pub(crate) fn pop_oldest(&mut self) -> Option<(u64, V)> {
-        let number = self.oldest;
-        let key = Arc::clone(&self.slots.get(number as usize)?.entry.as_ref()?.key);
-        self.index.remove(&key);
-        self.vacate(number).map(|entry| (entry.time, entry.value))
+        self.vacate(self.oldest).map(|entry| (entry.time, entry.value))
+    }
+
+    /// The slot of a key.
+    fn find(&self, Key { bytes, hash }: Key<'_>) -> Option<u32> {
+        let has_key = |number: &u32| {
+            let entry = self.slots[*number as usize].entry.as_ref();
+            entry.is_some_and(|entry| entry.hash == hash && *entry.key == *bytes)
+        };
+        self.index.find(hash, has_key).copied()
     }
 
     fn vacate(&mut self, number: u32) -> Option<Entry<V>> {
+        let entry = self.slots.get_mut(number as usize)?.entry.take()?;
+        if let Ok(place) = self.index.find_entry(entry.hash, |other| *other == number) {
+            place.remove();
+        }
         self.unlink(number);
-        let entry = self.slots[number as usize].entry.take()?;
         self.bytes -= entry.bytes;
         self.free.push(number);
         if self.index.is_empty() && self.slots.capacity() > SLOTS_KEPT_MAX {
-            *self = Self::default();
+            *self = Self::with_hasher(self.hasher.clone());
         }
         Some(entry)
     }
@@ -189,6 +249,11 @@ impl<V: Weigh> Aged<V> {
             newer => self.slots[newer as usize].older = older,
         }
     }
+}
+
+/// The hash of the key in a slot, for an index that grows. All slots in the index have one.
+fn hash_of<V>(slots: &[Slot<V>], number: u32) -> u64 {
+    slots.get(number as usize).and_then(|slot| slot.entry.as_ref()).map_or(0, |entry| entry.hash)
 }
 
 #[cfg(test)]
@@ -236,6 +301,18 @@ mod tests {
             let wanted = (0..5).filter(|&left| left != gone).chain([9]);
             assert_eq!(drained(table), wanted.map(|n| (n.into(), n)).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn keys_of_one_hash_are_told_apart() {
+        let [one, other, none] =
+            [&b"one"[..], b"other", b"none"].map(|bytes| Key { bytes, hash: 7 });
+        let mut table = Aged::default();
+        assert_eq!((table.insert(one, 1, 1), table.insert(other, 2, 2)), (None, None));
+        assert_eq!(table.touch(one, 3), Some(&mut 1));
+        assert!(!table.contains(none));
+        assert_eq!(table.pop_oldest(), Some((2, 2)));
+        assert_eq!((table.remove(other), table.remove(one)), (None, Some(1)));
     }
 
     #[test]

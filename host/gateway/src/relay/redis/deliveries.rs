@@ -10,6 +10,7 @@
 //! it.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use spanbridge::metrics::Counters;
 use spanbridge::{Attribute, Delivery, MessageBits, Outcome, Settlement, SpanContext, Verdict};
@@ -21,7 +22,7 @@ use super::reading::{Consumer, Reading};
 use super::splice::{MarkedEntry, Place, edit, rewrite};
 use super::state::{Call, Found, State};
 use super::unacked::write_tag;
-use crate::measure::{Measured, queue_wait};
+use crate::measure::{Measured, Measures, queue_wait};
 use crate::open_spans::{Begun, Starting, Unsettled};
 use crate::relay::bodies::count_unusable;
 use crate::relay::splicer::Splicer;
@@ -33,6 +34,8 @@ struct Arriving<'a> {
     reading: &'a Reading,
     stream: &'a [u8],
     choice: Choice,
+    /// Of its route and destination. `None`: nobody measures.
+    measures: Option<Arc<Measures>>,
     /// What the same consumer has not settled.
     unsettled: Unsettled,
 }
@@ -122,13 +125,16 @@ impl State {
         &mut self,
         reading: &'a Reading,
         stream: &'a [u8],
-        call: &Call<'_>,
+        call: &mut Call<'_>,
     ) -> Option<Arriving<'a>> {
         let choice = self.routes.choose_in(reading.database, &[stream]);
-        if self.routes.get(choice).route.is_none() || is_control(stream) {
+        let traced = self.routes.get(choice);
+        if traced.route.is_none() || is_control(stream) {
             return None;
         }
-        let mut arriving = Arriving { reading, stream, choice, unsettled: Unsettled::default() };
+        let measures = traced.measures(traced.template(stream, &mut call.tools.template));
+        let unsettled = Unsettled::default();
+        let mut arriving = Arriving { reading, stream, choice, measures, unsettled };
         if let Some(Consumer(consumer)) = &reading.consumer
             && stream.len() <= NAME_BYTES_MAX
         {
@@ -166,16 +172,14 @@ impl State {
         let key = &self.keys[place.clone()];
         let now = call.now;
         let traced = self.routes.get(arriving.choice);
-        let Tools { settle, open_spans, template, .. } = &mut *call.tools;
+        let Tools { settle, open_spans, .. } = &mut *call.tools;
         if let Some(outcome) = arriving.reading.taken {
             open_spans.settle_as_well(key, &Settlement::new(outcome, now), settle);
         }
-        let template = traced.template(arriving.stream, template);
-        let measures = traced.measures(template);
         let starting = Starting {
             unsettled: &arriving.unsettled,
             concurrency: traced.concurrency,
-            measures: measures.as_ref(),
+            measures: arriving.measures.as_ref(),
             not_before: 0,
             now,
         };
@@ -189,7 +193,7 @@ impl State {
         found: Found<'_>,
         call: &mut Call<'_>,
     ) {
-        let Arriving { reading, stream, choice, unsettled } = arriving;
+        let Arriving { reading, stream, choice, measures, unsettled } = arriving;
         let prefetched = unsettled.count();
         let begun = reading.consumer.as_ref().map(|_| self.begin(arriving, arrived.id, call));
         let (key, begun) = begun.unzip();
@@ -199,7 +203,6 @@ impl State {
         let (Some(route), now) = (traced.route, call.now) else { return };
         let Tools { deliver, template, .. } = &mut *call.tools;
         let template = traced.template(stream, template);
-        let measures = traced.measures(template);
         if let Some(measures) = measures.as_ref().filter(|_| arrived.is_first) {
             let duration = now.saturating_sub(reading.requested);
             measures.received(&Measured { duration, span: SpanContext::default(), now });
@@ -235,7 +238,7 @@ impl State {
             place: Place::Fields(arrived.fields),
             index: parts.index(),
             choice: *choice,
-            measures,
+            measures: measures.clone(),
             key,
             tagged_in: None,
             is_first: reading.taken.is_none() && !reading.is_fan_out,

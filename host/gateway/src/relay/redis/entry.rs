@@ -25,22 +25,27 @@ impl EntryId {
     /// Reads an id. One without a number has the number zero, as Redis reads it. `None`: it is
     /// none, or stands for several.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok()?;
-        // Signs are none of Redis'.
-        let number = |digits: &str| {
-            let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-            is_plain.then(|| digits.parse().ok()).flatten()
-        };
-        match text.split_once('-') {
-            Some((ms, rest)) => Some(Self { ms: number(ms)?, number: number(rest)? }),
-            None => Some(Self { ms: number(text)?, number: 0 }),
-        }
+        let dash = text.iter().position(|byte| *byte == b'-').unwrap_or(text.len());
+        let (ms, rest) = text.split_at(dash);
+        let number = rest.split_first().map_or(Some(0), |(_, digits)| number(digits));
+        Some(Self { ms: self::number(ms)?, number: number? })
     }
 
     /// When the entry was added, in nanoseconds since the Unix epoch; 0: the id does not say.
     pub(super) fn published(self) -> u64 {
         time(self.ms)
     }
+}
+
+/// A number without a sign. `None`: it is none, or larger than those of Redis.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 { value.checked_mul(10)?.checked_add(digit.into()) } else { None }
+    })
 }
 
 /// A number of milliseconds as a time, in nanoseconds since the Unix epoch; 0: it is none.

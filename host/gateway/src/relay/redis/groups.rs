@@ -35,10 +35,10 @@ impl Groups {
     pub(super) fn note(&self, database: u64, stream: &[u8], group: &[u8], now: u64) -> bool {
         let key = key(database, stream);
         let mut table = self.table();
-        if table.touch(&key, now).is_none() {
-            table.insert(&key, Names::default(), now);
+        if table.touch(&key[..], now).is_none() {
+            table.insert(&key[..], Names::default(), now);
         }
-        let is_over = table.update(&key, |Names(names)| {
+        let is_over = table.update(&key[..], |Names(names)| {
             if names.iter().any(|name| **name == *group) {
                 return false;
             }
@@ -63,7 +63,7 @@ impl Groups {
         if self.count.load(Ordering::Relaxed) == 0 {
             return Vec::new();
         }
-        let names = self.table().touch(&key(database, stream), now).map(|Names(it)| it.clone());
+        let names = self.table().touch(&key(database, stream)[..], now).map(|Names(it)| it.clone());
         names.unwrap_or_default()
     }
 

@@ -206,20 +206,18 @@ impl State {
         let mut at = 0;
         loop {
             let rest = input.get(at..).unwrap_or_default();
-            let start = *decoder;
             let (reply, push) = self.wants();
+            // It is larger than most replies, and hardly ever one has to wait.
+            let back = if self.may_have_to_wait(call.tools) { Some(*decoder) } else { None };
             let (frame, len) = match decoder.next(rest, reply, push) {
                 Ok(Step::Frame { frame, len }) => (frame, len),
                 Ok(Step::Need) => return Walk::until(at),
                 Err(error) => return Walk::stopped(input, error),
             };
-            let is_enough = call.tools.settle.len() >= ENDED_PER_READ_MAX
-                || call.tools.settle.is_full()
-                || call.tools.deliver.len() >= DELIVERED_PER_READ_MAX
-                || call.tools.deliver.is_full()
-                || self.takes_again(call.tools)
-                || self.bodies_are_enough(len, call.tools);
-            if is_enough && (reply, push) != (Want::Pass, Want::Pass) {
+            if let Some(start) = back
+                && (reply, push) != (Want::Pass, Want::Pass)
+                && (self.has_enough(call.tools) || self.bodies_are_enough(len, call.tools))
+            {
                 *decoder = start;
                 return Walk::full(at);
             }
@@ -238,6 +236,20 @@ impl State {
         self.waits(command, bytes, call) || self.script_waits(command, bytes, call)
     }
 
+    /// Answers whether the next reply may be one that is read once those before it are written.
+    fn may_have_to_wait(&self, tools: &Tools) -> bool {
+        self.may_have_bodies() || self.has_enough(tools)
+    }
+
+    /// Answers whether nothing more is looked into before what was read has been written.
+    fn has_enough(&self, tools: &Tools) -> bool {
+        tools.settle.len() >= ENDED_PER_READ_MAX
+            || tools.settle.is_full()
+            || tools.deliver.len() >= DELIVERED_PER_READ_MAX
+            || tools.deliver.is_full()
+            || self.takes_again(tools)
+    }
+
     /// Answers whether the next reply ends attempts that may have begun in this read, and whose
     /// spans are not there yet.
     fn takes_again(&self, tools: &Tools) -> bool {
@@ -246,13 +258,15 @@ impl State {
         !tools.deliver.is_empty() && matches!(front, Some(Awaited::Read(it)) if is_taken(it))
     }
 
-    /// The same for a reply of this length.
-    fn bodies_are_enough(&self, length: usize, tools: &Tools) -> bool {
+    fn may_have_bodies(&self) -> bool {
         let front = self.replies.front();
-        let may_have_bodies =
-            matches!(front, Some(Awaited::Pop(_) | Awaited::Job(_))) || self.is_listening();
+        matches!(front, Some(Awaited::Pop(_) | Awaited::Job(_))) || self.is_listening()
+    }
+
+    /// Answers whether a reply of this length has to wait for what it may carry.
+    fn bodies_are_enough(&self, length: usize, tools: &Tools) -> bool {
         let (length, messages) = (length.min(BODY_BYTES_MAX), tools.deliver.len());
-        may_have_bodies && self.bodies.wish(length, messages, &tools.counters) == Wish::Waits
+        self.may_have_bodies() && self.bodies.wish(length, messages, &tools.counters) == Wish::Waits
     }
 
     /// Whether the next reply is looked into, and whether the next push is.
