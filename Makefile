@@ -74,7 +74,7 @@ wit: ## checks that the vendored WIT is the pinned one, and that the contract co
 
 deny: ## checks licences, sources and versions of dependencies; builds cargo-deny the first time
 	tests/tools/install.sh deny
-	cargo deny check bans licenses sources
+	PATH="$(CURDIR)/.tools/bin:$$PATH" cargo deny --log-level error check bans licenses sources
 
 tools: ## installs everything that the tests use
 	tests/tools/install.sh all

@@ -41,7 +41,11 @@ impl PluginBed {
         if let Some((_, bed)) = shared.iter().find(|(of, _)| *of == release) {
             return Ok(Some(Arc::clone(bed)));
         }
-        let Some(bed) = Self::start(release, false, "[]")? else { return Ok(None) };
+        let settings = match release {
+            Release::Forky => "[{protocols, [amqp091, amqp10]}]",
+            Release::Installed | Release::Trixie => "[]",
+        };
+        let Some(bed) = Self::start(release, false, settings)? else { return Ok(None) };
         bed.enable()?;
         let bed = Arc::new(bed);
         shared.push((release, Arc::clone(&bed)));

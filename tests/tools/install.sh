@@ -104,7 +104,7 @@ install_fuzz() {
 }
 
 install_deny() {
-  if command -v cargo-deny >/dev/null; then return; fi
+  if [ -x .tools/bin/cargo-deny ] || command -v cargo-deny >/dev/null; then return; fi
   say "building cargo-deny $deny_version, which takes some minutes"
   cargo install --locked --root .tools cargo-deny@$deny_version
 }

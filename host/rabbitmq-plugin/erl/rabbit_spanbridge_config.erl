@@ -18,9 +18,9 @@
 -define(RELATIONS, ["parent", "link", "parent+link", "root", "auto"]).
 -define(TRUST, ["accept", "restart"]).
 -define(PROTOCOLS, ["amqp091", "amqp10", "mqtt50"]).
-%% Not MQTT: the broker drops what is larger than a subscriber says that it takes, and many of them
-%% take little.
--define(PROTOCOLS_DEFAULT, [amqp091, amqp10]).
+%% Not the others: what is larger than a consumer says that it takes ends its session (AMQP 1.0) or is
+%% dropped (MQTT), and how much that is cannot be known when a message comes in.
+-define(PROTOCOLS_DEFAULT, [amqp091]).
 -define(OTLP_PROTOCOLS, ["grpc", "http/protobuf", "http/json"]).
 -define(COMPRESSIONS, ["gzip", "none"]).
 
@@ -85,10 +85,8 @@ rule(Where, Own, Settings) ->
 protocols(Settings) ->
     Newer = fun(Protocols) -> [Protocol || Protocol <- Protocols, Protocol =/= amqp091] end,
     case {value(protocols, Settings, unset), rabbit_spanbridge_message:is_supported()} of
-        {unset, true} ->
+        {unset, _} ->
             ?PROTOCOLS_DEFAULT;
-        {unset, false} ->
-            ?PROTOCOLS_DEFAULT -- Newer(?PROTOCOLS_DEFAULT);
         {Names, IsSupported} when is_list(Names), Names =/= [] ->
             Words = [binary_to_atom(word("protocols", Name, ?PROTOCOLS)) || Name <- Names],
             case Newer(Words) of
