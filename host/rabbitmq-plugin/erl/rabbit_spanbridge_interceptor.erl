@@ -83,12 +83,14 @@ traced(_Method, Content, untraced) ->
 traced(#'basic.publish'{exchange = Exchange, routing_key = Key}, Content, From) ->
     case rabbit_spanbridge_publish:properties(From, Exchange, Key, encoded(Content)) of
         unchanged -> Content;
-        Changed -> Content#content{properties = none, properties_bin = Changed}
+        Changed -> Content#content{properties = none, properties_bin = Changed,
+                                   protocol = rabbit_framing_amqp_0_9_1}
     end;
 traced(_Method, Content, _From) ->
     Content.
 
-%% What a client sent is there in its encoding; what another plugin made may not be.
+%% What a client sent is there in its encoding. What another plugin made, or a connection from
+%% inside the broker, such as that of MQTT before 4.0, may not be, and then says no protocol either.
 encoded(#content{properties_bin = Encoded}) when is_binary(Encoded) ->
     Encoded;
 encoded(#content{properties_bin = none, properties = Properties}) ->

@@ -1,4 +1,4 @@
-%% The native functions; see src/nif.rs.
+%% The native functions; see nif/src/lib.rs.
 -module(rabbit_spanbridge_nif).
 
 -export([load/0, start/3, stop/1, channel/3, publish/4, edits/7, take/1, counters/1]).

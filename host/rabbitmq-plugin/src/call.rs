@@ -14,9 +14,16 @@ use spanbridge::{
 };
 use spanbridge_wire::amqp::{ContentHeader, HeaderEdit, Properties, Rewrite};
 
-use crate::message::{Message, has_room};
+use crate::message::{HEADERS_MAX, Message, has_room};
 use crate::rules::Traced;
 use crate::slot::{Slot, Working};
+
+/// Bytes of encoded properties that are looked at. Those of a client fit a frame, which has 128 KiB
+/// unless the operator says otherwise; a connection from inside the broker has no such bound.
+const PROPERTIES_BYTES_MAX: usize = 256 << 10;
+
+/// What a buffer keeps between two messages.
+const KEPT_BYTES_MAX: usize = 16 << 10;
 
 /// A publish that a rule is about, and what its scheduler has for it.
 #[derive(Debug)]
@@ -52,10 +59,9 @@ impl Call<'_> {
         then: impl FnOnce(&[u8]) -> T,
     ) -> Option<T> {
         let Working { tracer, batch, destination, frame, rewritten, .. } = self.working.as_mut()?;
-        let found = ContentHeader::around(properties, frame)
-            .and_then(|header| header.properties(frame))
-            .filter(|found| found.headers.unwrap_or_default().is_complete());
-        let Some(found) = found else {
+        frame.shrink_to(KEPT_BYTES_MAX);
+        rewritten.shrink_to(KEPT_BYTES_MAX);
+        let Some(found) = read(properties, frame) else {
             self.slot.unreadable.add(1);
             return None;
         };
@@ -144,6 +150,18 @@ impl Asked<'_> {
     }
 }
 
+/// Reads encoded properties, by way of a frame around them. `None`: not all of them can be read, or
+/// they are more than is looked at, so whether there is a context is not known.
+fn read<'f>(properties: &[u8], frame: &'f mut Vec<u8>) -> Option<Properties<'f>> {
+    if properties.len() > PROPERTIES_BYTES_MAX {
+        return None;
+    }
+    let found = ContentHeader::around(properties, frame)?.properties(frame)?;
+    let mut headers = found.headers.unwrap_or_default().iter();
+    let count = headers.by_ref().take(HEADERS_MAX + 1).count();
+    (count <= HEADERS_MAX && headers.is_complete()).then_some(found)
+}
+
 /// Puts the edited properties into `out`. Answers `false` when they stay what they are: an edit
 /// that no table can hold, or none that changes anything.
 fn rewrite(
@@ -160,4 +178,34 @@ fn rewrite(
         rewrite.write_properties(out);
         !rewrite.is_unchanged()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Encoded properties with a table of these entries alone.
+    fn properties(entries: &[u8]) -> Vec<u8> {
+        let length = (entries.len() as u32).to_be_bytes();
+        [&[0x20, 0][..], &length, entries].concat()
+    }
+
+    #[test]
+    fn what_cannot_be_read_to_its_end_is_not_read_at_all() {
+        let nothing = |count| b"\x01aV".repeat(count);
+        let long = [&b"\x01aS"[..], &(PROPERTIES_BYTES_MAX as u32).to_be_bytes()].concat();
+        let long = [long, vec![b'x'; PROPERTIES_BYTES_MAX]].concat();
+        for (entries, is_read) in [
+            (vec![], true),
+            (nothing(HEADERS_MAX), true),
+            (nothing(HEADERS_MAX + 1), false),
+            (b"\x01a?".to_vec(), false),
+            (long, false),
+        ] {
+            let mut frame = Vec::new();
+            let found = read(&properties(&entries), &mut frame);
+            assert_eq!(found.is_some(), is_read, "{} bytes", entries.len());
+        }
+        assert!(read(b"\0", &mut Vec::new()).is_none(), "flags are two bytes");
+    }
 }

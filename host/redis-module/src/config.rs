@@ -132,15 +132,6 @@ impl Config {
         variable::settings(&self.values(), process)
     }
 
-    /// Takes over what is in force of what nobody has set: the endpoint depends on the protocol.
-    pub(crate) fn show(&mut self, settings: &Settings) {
-        for at in 0..Variable::ALL.len() {
-            if self.told[KINDS + at].is_none() && !self.by_word[KINDS + at] {
-                self.defaults[KINDS + at] = variable::in_force(at, settings);
-            }
-        }
-    }
-
     fn values(&self) -> Values<'_> {
         std::array::from_fn(|at| {
             let at = KINDS + at;
@@ -208,13 +199,16 @@ mod tests {
     }
 
     #[test]
-    fn the_endpoint_that_is_shown_is_that_of_the_protocol() {
+    fn nothing_is_shown_that_nobody_has_set_and_that_depends_on_another_setting() {
+        // The server writes into its file what is not as it was registered.
         let mut config = of("streams a");
         config.set(place("protocol"), "grpc").unwrap();
+        config.set(place("sampler"), "traceidratio").unwrap();
+        for name in ["endpoint", "sampler-arg"] {
+            assert_eq!((config.text(place(name)), config.default_of(place(name))), ("", ""));
+        }
         let (settings, _) = config.settings().unwrap();
-        config.show(&settings);
-        assert_eq!(config.text(place("endpoint")), "http://localhost:4317/");
-        assert_eq!(config.values()[1], None, "shown, and not told");
+        assert_eq!(variable::endpoint(&settings), "http://localhost:4317/");
     }
 
     #[test]

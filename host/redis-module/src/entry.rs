@@ -47,10 +47,9 @@ pub(crate) fn read(words: &[String], is_replica: bool) -> bool {
 pub(crate) fn start() -> bool {
     agreed(|| {
         let module = with_config(|place| {
-            let config = place.as_mut().ok_or(NOT_READ)?;
+            let config = place.as_ref().ok_or(NOT_READ)?;
             let patterns = config.patterns()?;
             let (settings, warnings) = config.settings()?;
-            config.show(&settings);
             Module::start(patterns, settings, &warnings)
         })??;
         log(Level::Notice, &module.greeting());

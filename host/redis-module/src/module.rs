@@ -90,7 +90,8 @@ impl Module {
             Ok::<_, String>((pipeline, runtime))
         });
         let (pipeline, runtime) = started?;
-        let rules = Rules::open(&patterns, &runtime, &settings)?;
+        let mut rules = Rules::default();
+        rules.change(&patterns, &runtime, &settings)?;
         Ok(Self {
             tracer: runtime.tracer(),
             batch: runtime.publish_batch(),
@@ -111,7 +112,12 @@ impl Module {
     pub(crate) fn greeting(&self) -> String {
         let component = self.runtime.component();
         let sha256 = component.sha256.get(..12).unwrap_or_default();
-        format!("spanbridge {} traces, component {sha256}", env!("CARGO_PKG_VERSION"))
+        let version = env!("CARGO_PKG_VERSION");
+        let to = match variable::endpoint(&self.settings) {
+            url if url.is_empty() => String::new(),
+            url => format!(", spans go to {url}"),
+        };
+        format!("spanbridge {version} traces, component {sha256}{to}")
     }
 
     /// Traces what these patterns match, from the next command on.
@@ -123,8 +129,7 @@ impl Module {
         if patterns == self.patterns {
             return Ok(());
         }
-        let rules = Rules::open(&patterns, &self.runtime, &self.settings)?;
-        std::mem::replace(&mut self.rules, rules).close(&self.runtime);
+        self.rules.change(&patterns, &self.runtime, &self.settings)?;
         self.patterns = patterns;
         Ok(())
     }

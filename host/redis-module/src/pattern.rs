@@ -142,11 +142,13 @@ pub(crate) fn text<'p>(patterns: impl Iterator<Item = &'p Pattern>) -> String {
 /// A word that can stand in a list.
 fn plain<'w>(word: Option<&'w str>, what: &str) -> Result<&'w str, String> {
     let word = word.ok_or_else(|| format!("expected {what}, found the end"))?;
-    let is_odd = |it: char| it == SEPARATOR || it.is_whitespace();
+    // A setting of the server's ends at a NUL.
+    let is_odd = |it: char| it == SEPARATOR || it.is_whitespace() || it == '\0';
     if word.contains(is_odd) {
         return Err(format!(
-            "expected {what} without `{SEPARATOR}` and white space, found `{word}`; `*` stands \
-             for any bytes"
+            "expected {what} without `{SEPARATOR}`, white space and NUL, found `{}`; `*` stands \
+             for any bytes",
+            word.escape_debug()
         ));
     }
     // The server's strings are bytes; what is no UTF-8 has been replaced on the way here.

@@ -4,68 +4,86 @@ use std::sync::Arc;
 
 use spanbridge::{Envelope, Fields, Route, RouteSettings, Runtime, env};
 
-use crate::glob::Glob;
 use crate::pattern::{Kind, Pattern};
 
 /// What stands between a list's name and a priority: kombu's lists of one queue.
 const PRIORITY: &[u8] = b"\x06\x16";
 
 /// Messages of the destinations of one pattern.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rule {
-    kind: Kind,
-    names: Glob,
+    pattern: Pattern,
     pub route: Route,
     pub fields: Arc<Fields>,
 }
 
-/// The rules, the first that matches counts.
-#[derive(Debug)]
+/// The rules, the first that matches counts. Each pattern has one route.
+#[derive(Debug, Default)]
 pub(crate) struct Rules(Vec<Rule>);
 
 impl Rules {
-    /// Opens a route for each pattern.
+    /// Exchanges the patterns. Only what is new is opened, as that takes the component a while.
     ///
     /// # Errors
     ///
-    /// Says which setting the component refuses. Then none is open.
-    pub(crate) fn open(
+    /// Says which setting the component refuses. Then the rules are what they were.
+    pub(crate) fn change(
+        &mut self,
         patterns: &[Pattern],
         runtime: &Runtime,
         env: &env::Settings,
-    ) -> Result<Self, String> {
-        let mut rules = Self(Vec::with_capacity(patterns.len()));
+    ) -> Result<(), String> {
+        let mut now = Self(Vec::with_capacity(patterns.len()));
         for pattern in patterns {
-            match runtime.open_route(settings(env, pattern.envelope.clone())) {
-                Ok(route) => rules.0.push(Rule {
-                    kind: pattern.kind,
-                    names: pattern.names.clone(),
-                    route,
-                    fields: runtime.fields(route),
-                }),
+            let rule = match self.of(pattern).or_else(|| now.of(pattern)) {
+                Some(rule) => Ok(rule.clone()),
+                None => Rule::open(pattern, runtime, env),
+            };
+            match rule {
+                Ok(rule) => now.0.push(rule),
                 Err(error) => {
-                    rules.close(runtime);
-                    return Err(format!("{}: `{pattern}`: {error}", pattern.kind.word()));
+                    now.close_without(self, runtime);
+                    return Err(error);
                 }
             }
         }
-        Ok(rules)
+        std::mem::replace(self, now).close_without(self, runtime);
+        Ok(())
     }
 
-    /// Closes every route.
-    pub(crate) fn close(self, runtime: &Runtime) {
-        self.0.iter().for_each(|rule| runtime.close_route(rule.route));
+    /// Closes the routes that others do not have.
+    fn close_without(self, others: &Self, runtime: &Runtime) {
+        for (at, rule) in self.0.iter().enumerate() {
+            let again = self.0[..at].iter().any(|before| before.pattern == rule.pattern);
+            if !again && others.of(&rule.pattern).is_none() {
+                runtime.close_route(rule.route);
+            }
+        }
+    }
+
+    fn of(&self, pattern: &Pattern) -> Option<&Rule> {
+        self.0.iter().find(|rule| rule.pattern == *pattern)
     }
 
     /// Answers whether there is a rule of a kind.
     pub(crate) fn have(&self, kind: Kind) -> bool {
-        self.0.iter().any(|rule| rule.kind == kind)
+        self.0.iter().any(|rule| rule.pattern.kind == kind)
     }
 
     /// The rule of a destination. `None`: its messages are not looked at.
     pub(crate) fn find(&self, kind: Kind, name: &[u8]) -> Option<&Rule> {
-        let rule = self.0.iter().find(|rule| rule.kind == kind && rule.names.matches(name))?;
+        let fits = |rule: &&Rule| rule.pattern.kind == kind && rule.pattern.names.matches(name);
+        let rule = self.0.iter().find(fits)?;
         (!is_control(name)).then_some(rule)
+    }
+}
+
+impl Rule {
+    fn open(pattern: &Pattern, runtime: &Runtime, env: &env::Settings) -> Result<Self, String> {
+        let route = runtime
+            .open_route(settings(env, pattern.envelope.clone()))
+            .map_err(|error| format!("{}: `{pattern}`: {error}", pattern.kind.word()))?;
+        Ok(Self { pattern: pattern.clone(), route, fields: runtime.fields(route) })
     }
 }
 

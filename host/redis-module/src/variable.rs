@@ -29,7 +29,8 @@ impl Variable {
         Self::new("service-name", "OTEL_SERVICE_NAME", service_name),
         Self {
             of_traces: Some("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
-            ..Self::new("endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+            // What is in force depends on the protocol, so it is in the log and not shown here.
+            ..Self::new("endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", |_| String::new())
         },
         Self {
             of_traces: Some("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"),
@@ -92,8 +93,8 @@ fn service_name(settings: &Settings) -> String {
     name.unwrap_or_else(|| SERVICE_NAME.to_owned())
 }
 
-/// The whole URL; empty where spans do not go out by OTLP.
-fn endpoint(settings: &Settings) -> String {
+/// Where spans go, the whole URL; empty where they do not go out by OTLP.
+pub(crate) fn endpoint(settings: &Settings) -> String {
     let TracesExporter::Otlp(target) = &settings.exporter else { return String::new() };
     let url = target.endpoint.to_string();
     if url.contains('@') { HIDDEN.to_owned() } else { url }
@@ -135,13 +136,17 @@ fn sampler_arg(settings: &Settings) -> String {
 mod tests {
     use super::*;
 
-    /// What is in force of all of them.
-    fn shown(values: &Values<'_>, environment: &[(&str, &str)]) -> Vec<String> {
+    fn read(values: &Values<'_>, environment: &[(&str, &str)]) -> Settings {
         let process = |name: &str| {
             let found = environment.iter().find(|(known, _)| *known == name)?;
             Some(found.1.to_owned())
         };
-        let (settings, _) = settings(values, process).unwrap();
+        settings(values, process).unwrap().0
+    }
+
+    /// What is shown of all of them.
+    fn shown(values: &Values<'_>, environment: &[(&str, &str)]) -> Vec<String> {
+        let settings = read(values, environment);
         (0..Variable::ALL.len()).map(|at| in_force(at, &settings)).collect()
     }
 
@@ -149,7 +154,7 @@ mod tests {
     fn what_nobody_has_said_is_shown_as_it_is_in_force() {
         let expected = [
             SERVICE_NAME,
-            "http://localhost:4318/v1/traces",
+            "",
             "http/protobuf",
             "tracecontext,baggage",
             "parentbased_always_on",
@@ -163,7 +168,7 @@ mod tests {
             ("OTEL_TRACES_SAMPLER", "traceidratio"),
             ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
         ];
-        let expected = ["shop", "http://localhost:4317/", "grpc", "none", "traceidratio", "0.25"];
+        let expected = ["shop", "", "grpc", "none", "traceidratio", "0.25"];
         assert_eq!(shown(&[None; 6], &environment), expected);
     }
 
@@ -174,11 +179,15 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://general:1"),
             ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:1"),
         ];
-        let none = shown(&[None; 6], &environment);
-        assert_eq!(none[..2], ["other", "http://traces:1/"]);
+        let said = |words: &Values<'_>| {
+            let settings = read(words, &environment);
+            (service_name(&settings), endpoint(&settings))
+        };
+        let expect = |name: &str, url: &str| (name.to_owned(), url.to_owned());
+        assert_eq!(said(&[None; 6]), expect("other", "http://traces:1/"));
         let mut words = [None; 6];
         (words[0], words[1]) = (Some("shop"), Some("http://word:1"));
-        assert_eq!(shown(&words, &environment)[..2], ["shop", "http://word:1/v1/traces"]);
+        assert_eq!(said(&words), expect("shop", "http://word:1/v1/traces"));
     }
 
     #[test]
@@ -204,5 +213,6 @@ mod tests {
     fn a_password_of_the_environment_is_not_shown() {
         let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:secret@collector:4318")];
         assert!(!shown(&[None; 6], &environment).concat().contains("secret"));
+        assert_eq!(endpoint(&read(&[None; 6], &environment)), HIDDEN);
     }
 }

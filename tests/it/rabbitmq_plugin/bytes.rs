@@ -20,12 +20,8 @@ const ODD: &[u8] = b"\x01ab\xff\x01bs\0\x07\x01cd\x40\x09\x21\xfb\x54\x44\x2d\x1
 
 #[test]
 fn plugin_leaves_every_other_byte_of_the_properties() -> Result<()> {
-    leaves_other_bytes(Release::Installed)
-}
-
-/// Publishes all kinds of tables, and compares what comes out.
-pub(super) fn leaves_other_bytes(release: Release) -> Result<()> {
-    let Some(bed) = PluginBed::shared(release)? else { return Ok(()) };
+    // Newer brokers change tables themselves.
+    let Some(bed) = PluginBed::shared(Release::Installed)? else { return Ok(()) };
     let vhost = bed.server.vhost()?;
     let opening = Opening { vhost: &vhost, ..Opening::default() };
     let mut client = RawAmqp::open(bed.server.address(), &opening)?;

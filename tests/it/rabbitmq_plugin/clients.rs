@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use spanbridge_tests::{Client, Kind, PluginBed, Release, tool};
 use tempfile::TempDir;
 
-use super::{context, send_and_take};
+use super::{context, current, send_and_take};
 
 const COUNT: usize = 3;
 
@@ -132,4 +132,19 @@ pub(super) fn keeps_a_context(release: Release) -> Result<()> {
     assert_eq!((sent.span_id.as_str(), publish.kind), (parent, Kind::Client));
     assert!(publish.is_child_of(sent) && publish.is_linked_to(sent), "{publish:#?}");
     Ok(())
+}
+
+#[test]
+fn publish_of_a_connection_inside_the_broker_goes_on() -> Result<()> {
+    let Some(bed) = PluginBed::start(Release::Installed, false, "[]")? else { return Ok(()) };
+    // Before 4.0 it publishes through a channel, without encoded properties.
+    let (is_good, said) = bed.server.tool("rabbitmq-plugins", &["enable", "rabbitmq_mqtt"])?;
+    assert!(is_good, "{said:?}");
+    bed.enable()?;
+    assert_eq!(current::over_mqtt(&bed, "3")?["payload"], "order 0");
+    assert_eq!(bed.counted("contexts_written")?, 1);
+    assert_eq!(bed.counted("messages_untraced")?, 0);
+    let spans = bed.tap.wait_for_spans("its span", |spans| !spans.is_empty())?;
+    assert_eq!(spans[0].name, "publish amq.topic:sensors.1");
+    bed.disable()
 }

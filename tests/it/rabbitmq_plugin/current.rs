@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use spanbridge_tests::{Client, Kind, PluginBed, Release, tool};
 
-use super::{bytes, clients, context, faults, lifecycle, send_and_take, settings};
+use super::{clients, context, faults, lifecycle, send_and_take, settings};
 
 const COUNT: usize = 3;
 const RHEA: &str = "amqp10_rhea.js";
@@ -46,11 +46,6 @@ fn faulty_component_harms_neither_the_broker_nor_a_message_in_4_3() -> Result<()
 #[test]
 fn faulty_component_under_load_changes_nothing_of_anybody_in_4_3() -> Result<()> {
     faults::changes_nothing_under_load(Release::Forky)
-}
-
-#[test]
-fn plugin_leaves_every_other_byte_of_the_properties_in_4_3() -> Result<()> {
-    bytes::leaves_other_bytes(Release::Forky)
 }
 
 #[test]
@@ -224,7 +219,7 @@ fn publish_of_mqtt_5_gets_a_context_where_settings_ask_for_it() -> Result<()> {
 }
 
 /// What a subscriber gets of a publish.
-fn over_mqtt(bed: &PluginBed, version: &str) -> Result<Value> {
+pub(super) fn over_mqtt(bed: &PluginBed, version: &str) -> Result<Value> {
     let url = format!("mqtt://guest:guest@{}/%2f", bed.server.mqtt_address());
     let common = ["--url", &url, "--queue", "sensors/1", "--version", version];
     let worker = Client::start(PAHO, &[&["work"], &common[..]].concat())?;

@@ -64,12 +64,13 @@ fn one(protocol: Protocol, budget: f64, extent: &Extent) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All brokers under one load, and what is more with the extension.
+/// All brokers under one load, and what is more with the extension. `thread` is the busiest one: of
+/// Redis, that which runs commands.
 fn table(load: Load, budget: f64, rounds: &Rounds) {
     let Load::Saturated { sessions, window } = load else { return };
     println!("\n{sessions} sessions, of each publisher on their way: {window}\n");
     println!(
-        "| broker | k msg/s | broker µs | busiest thread µs | exporter µs | p50 µs | p99 µs | quiet |"
+        "| broker | k msg/s | broker µs | thread µs | exporter µs | p50 µs | p99 µs | quiet |"
     );
     println!("|---|---:|---:|---:|---:|---:|---:|---:|");
     for target in Target::BROKERS {
@@ -87,9 +88,7 @@ fn table(load: Load, budget: f64, rounds: &Rounds) {
         );
     }
     let median = |target, of: fn(&Sample) -> f64| rounds.row(Cell { load, target }).median(of);
-    println!(
-        "\n| µs a message more than | broker | busiest thread | budget |\n|---|---:|---:|---:|"
-    );
+    println!("\n| µs a message more than | broker | thread | budget |\n|---|---:|---:|---:|");
     for other in [Target::SwitchedOff, Target::Bare, Target::BareInjected] {
         let more = |of| median(Target::Extended, of) - median(other, of);
         let (broker, busiest) = (more(|sample| sample.broker), more(|sample| sample.busiest));

@@ -113,7 +113,8 @@ fn main() -> anyhow::Result<()> {
         _ => {
             let names = Protocol::ALL.map(Protocol::name).join(" | ");
             bail!(
-                "expected [{names}] [--quick | extension [--quick] | profile TARGET SECONDS [SESSIONS]]"
+                "expected [{names}] [--quick | extension [--quick] \
+                 | profile TARGET SECONDS [SESSIONS]]"
             )
         }
     }

@@ -38,7 +38,7 @@ impl EntryId {
 }
 
 /// A number without a sign. `None`: it is none, or larger than those of Redis.
-fn number(digits: &[u8]) -> Option<u64> {
+pub(super) fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }

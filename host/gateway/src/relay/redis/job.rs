@@ -11,8 +11,8 @@ use spanbridge_wire::Extent;
 use spanbridge_wire::json;
 use spanbridge_wire::resp::{Kind, Tokens};
 
+use super::entry::number;
 use super::entry::time;
-use super::scripts::number;
 
 /// A job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -24,6 +24,7 @@ use spanbridge::Outcome;
 use spanbridge_wire::Extent;
 use spanbridge_wire::resp::{Command, Name, Script};
 
+use super::entry::number;
 use super::limits::NAME_BYTES_MAX;
 
 /// Keys of a script of BullMQ: 4 of `moveToWaitingChildren` in version 4, 14 of `moveToFinished`
@@ -276,12 +277,6 @@ impl<'a> Given<'a> {
             && behind(keys.base, third) == Some(first);
         is_back.then(|| End::new(first, Outcome::Requeue))
     }
-}
-
-/// The number that digits say.
-pub(super) fn number(text: &[u8]) -> Option<u64> {
-    let digits = text.iter().all(u8::is_ascii_digit).then_some(text)?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 fn is_number(text: &[u8]) -> bool {
