@@ -53,9 +53,10 @@ impl ContentHeader {
     ///
     /// `None`: it is too short for flags, or too long for a frame.
     pub fn around(properties: &[u8], frame: &mut Vec<u8>) -> Option<Self> {
-        let size = u32::try_from(FLAGS_AT - HEAD_LEN + properties.len()).ok()?;
+        let size = properties.len().checked_add(FLAGS_AT - HEAD_LEN)?;
+        let size = u32::try_from(size).ok()?;
         frame.clear();
-        frame.reserve(FLAGS_AT + properties.len());
+        frame.reserve(FLAGS_AT.saturating_add(properties.len()));
         frame.extend_from_slice(&[HEADER, 0, 0]);
         frame.extend_from_slice(&size.to_be_bytes());
         frame.extend_from_slice(&CLASS_BASIC.to_be_bytes());
