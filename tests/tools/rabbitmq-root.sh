@@ -39,7 +39,8 @@ touch "$apt/var/lib/dpkg/status"
 echo "deb [signed-by=$keyring] $mirror $suite main" >"$apt/etc/apt/sources.list"
 own() {
   apt-get -qq -o Dir="$apt" -o Dir::State::status="$apt/var/lib/dpkg/status" \
-    -o Acquire::Languages=none -o APT::Sandbox::User= -o APT::Install-Recommends=false "$@"
+    -o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Sandbox::User= \
+    -o APT::Install-Recommends=false "$@"
 }
 own update
 needed=$(own --print-uris -y install "${wanted[@]}" | sed -n "s/^'[^']*' \([^_]*\)_.*/\1/p" |

@@ -207,9 +207,9 @@ mod tests {
         let long = "a".repeat(257);
         assert!(Pattern::list(Kind::Stream, &long).unwrap_err().contains("1 to 256 bytes"));
         // From load arguments, which have no commas between.
-        for word in ["a,b", "a b", "a\tb", ","] {
+        for word in ["a,b", "a b", "a\tb", "a\0b", ","] {
             let error = Pattern::read(Kind::Stream, &mut [word].into_iter().peekable());
-            assert!(error.unwrap_err().contains("without `,` and white space"), "{word}");
+            assert!(error.unwrap_err().contains("without `,`, white space and NUL"), "{word}");
         }
     }
 }

@@ -213,6 +213,6 @@ mod tests {
     fn a_password_of_the_environment_is_not_shown() {
         let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:secret@collector:4318")];
         assert!(!shown(&[None; 6], &environment).concat().contains("secret"));
-        assert_eq!(endpoint(&read(&[None; 6], &environment)), HIDDEN);
+        assert!(!endpoint(&read(&[None; 6], &environment)).contains("secret"));
     }
 }

@@ -19,7 +19,7 @@ fn a_word_that_is_not_known_keeps_the_server_from_starting(make: Make) -> Result
     for (words, expected) in [
         (&["stream", "orders"][..], "expected one of `streams`, `lists`"),
         (&["streams"], "streams: expected a pattern"),
-        (&["streams", "a,b"], "without `,` and white space"),
+        (&["streams", "a,b"], "without `,`, white space and NUL"),
         (&[], "streams, lists, channels, queues: expected a pattern in one of them"),
         (&["lists", "jobs"], "lists: expected `envelope`"),
         (&["lists", "jobs", "envelope", "nonsense"], "lists: `jobs envelope nonsense`"),
