@@ -36,7 +36,7 @@ fn replaced_mid_stream(end: impl FnOnce(Gateway) -> Result<()>) -> Result<()> {
     let settings = Settings::of(&["--listen", &listen, "--broker", &server.url()]);
     let settings = settings.variable("OTEL_TRACES_EXPORTER", "none");
     let first = settings.start()?;
-    // Before both clients look for it: a server may refuse the second of two that create it at once.
+    // Before both clients look for it: of two that create it at once, one may be refused.
     traffic::run(async {
         let client = traffic::connect(&server.url(), "observer").await?;
         traffic::jetstream(&client).await.map(drop)
