@@ -7,10 +7,6 @@
 -export([edit/2]).
 
 %% Edits come last first, as the native side puts them together.
-edit(Edits, []) ->
-    lists:foldl(fun({_, remove}, Table) -> Table;
-                   ({Name, Value}, Table) -> [{Name, longstr, Value} | Table]
-                end, [], Edits);
 edit(Edits, Table) ->
     lists:foldr(fun one/2, Table, Edits).
 

@@ -193,14 +193,18 @@ mod tests {
     #[test]
     fn what_cannot_be_read_to_its_end_is_not_read_at_all() {
         let nothing = |count| b"\x01aV".repeat(count);
-        let long = [&b"\x01aS"[..], &(PROPERTIES_BYTES_MAX as u32).to_be_bytes()].concat();
-        let long = [long, vec![b'x'; PROPERTIES_BYTES_MAX]].concat();
+        // Flags, the table's length, and of its entry all but the text.
+        let text = PROPERTIES_BYTES_MAX - 2 - 4 - 7;
+        let long = |bytes: usize| {
+            [&b"\x01aS"[..], &(bytes as u32).to_be_bytes(), &vec![b'x'; bytes]].concat()
+        };
         for (entries, is_read) in [
             (vec![], true),
             (nothing(HEADERS_MAX), true),
             (nothing(HEADERS_MAX + 1), false),
             (b"\x01a?".to_vec(), false),
-            (long, false),
+            (long(text), true),
+            (long(text + 1), false),
         ] {
             let mut frame = Vec::new();
             let found = read(&properties(&entries), &mut frame);

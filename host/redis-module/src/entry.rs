@@ -50,7 +50,7 @@ pub(crate) fn start() -> bool {
             let config = place.as_ref().ok_or(NOT_READ)?;
             let patterns = config.patterns()?;
             let (settings, warnings) = config.settings()?;
-            Module::start(patterns, settings, &warnings)
+            Module::start(&patterns, settings, &warnings)
         })??;
         log(Level::Notice, &module.greeting());
         *place().ok_or(BUSY)? = Some(module);
@@ -83,7 +83,7 @@ pub(crate) fn apply() -> Result<(), String> {
         let patterns = with_config(|place| place.as_ref().ok_or(NOT_READ)?.patterns())??;
         let mut place = place().ok_or(BUSY)?;
         // While it is being loaded there is none, and it starts with what was set.
-        place.as_mut().map_or(Ok(()), |module| module.trace(patterns))
+        place.as_mut().map_or(Ok(()), |module| module.trace(&patterns))
     };
     catching(apply).unwrap_or_else(|| Err(PANICKED.to_owned()))
 }

@@ -43,7 +43,6 @@ pub(crate) struct Module {
     runtime: Runtime,
     tracer: Tracer,
     settings: env::Settings,
-    patterns: Vec<Pattern>,
     rules: Rules,
     batch: PublishBatch,
     changes: Changes,
@@ -51,8 +50,24 @@ pub(crate) struct Module {
     body: Vec<u8>,
     pipeline: Option<Pipeline>,
     counters: Arc<Counters>,
+    tally: Tally,
+}
+
+/// What became of messages, as the component said.
+#[derive(Debug, Default)]
+struct Tally {
     injected: u64,
     found: u64,
+}
+
+impl Tally {
+    fn count(&mut self, bits: VerdictBits, counters: &Counters) {
+        self.injected += u64::from(bits.contains(VerdictBits::INJECTED));
+        self.found += u64::from(bits.contains(VerdictBits::FOUND));
+        if bits.contains(VerdictBits::BODY_LEFT_ALONE) {
+            counters.bodies_left_alone.content.add(1);
+        }
+    }
 }
 
 impl Module {
@@ -62,7 +77,7 @@ impl Module {
     ///
     /// Says what cannot be had.
     pub(crate) fn start(
-        patterns: Vec<Pattern>,
+        patterns: &[Pattern],
         settings: env::Settings,
         warnings: &[env::Warning],
     ) -> Result<Self, String> {
@@ -91,20 +106,18 @@ impl Module {
         });
         let (pipeline, runtime) = started?;
         let mut rules = Rules::default();
-        rules.change(&patterns, &runtime, &settings)?;
+        rules.change(patterns, &runtime, &settings)?;
         Ok(Self {
             tracer: runtime.tracer(),
             batch: runtime.publish_batch(),
             runtime,
             settings,
-            patterns,
             rules,
             changes: Changes::default(),
             body: Vec::new(),
             pipeline,
             counters,
-            injected: 0,
-            found: 0,
+            tally: Tally::default(),
         })
     }
 
@@ -125,13 +138,8 @@ impl Module {
     /// # Errors
     ///
     /// Says what the component refuses. Then what was traced is traced.
-    pub(crate) fn trace(&mut self, patterns: Vec<Pattern>) -> Result<(), String> {
-        if patterns == self.patterns {
-            return Ok(());
-        }
-        self.rules.change(&patterns, &self.runtime, &self.settings)?;
-        self.patterns = patterns;
-        Ok(())
+    pub(crate) fn trace(&mut self, patterns: &[Pattern]) -> Result<(), String> {
+        self.rules.change(patterns, &self.runtime, &self.settings)
     }
 
     /// Looks at a command, and changes it if it is one of ours.
@@ -175,9 +183,7 @@ impl Module {
         drop(parts);
         self.counters.messages_seen.published.add(1);
         let answer = self.tracer.publish(&mut self.batch);
-        let bits = answer.verdict(0).bits;
-        self.injected += u64::from(bits.contains(VerdictBits::INJECTED));
-        self.found += u64::from(bits.contains(VerdictBits::FOUND));
+        self.tally.count(answer.verdict(0).bits, &self.counters);
         let (edits, fields) = (answer.edits(0), &rule.fields);
         change_fields(filter, xadd.fields_at, edits, fields, &mut self.changes);
     }
@@ -210,12 +216,7 @@ impl Module {
         self.counters.messages_seen.published.add(count as u64 - 2);
         let answer = self.tracer.publish(&mut self.batch);
         for at in 2..count {
-            let bits = answer.verdict(at - 2).bits;
-            self.injected += u64::from(bits.contains(VerdictBits::INJECTED));
-            self.found += u64::from(bits.contains(VerdictBits::FOUND));
-            if bits.contains(VerdictBits::BODY_LEFT_ALONE) {
-                self.counters.bodies_left_alone.content.add(1);
-            }
+            self.tally.count(answer.verdict(at - 2).bits, &self.counters);
             change_body(filter, (at, 0), answer.edits(at - 2), &mut self.changes);
         }
     }
@@ -246,12 +247,7 @@ impl Module {
         }));
         self.counters.messages_seen.published.add(1);
         let answer = self.tracer.publish(&mut self.batch);
-        let bits = answer.verdict(0).bits;
-        self.injected += u64::from(bits.contains(VerdictBits::INJECTED));
-        self.found += u64::from(bits.contains(VerdictBits::FOUND));
-        if bits.contains(VerdictBits::BODY_LEFT_ALONE) {
-            self.counters.bodies_left_alone.content.add(1);
-        }
+        self.tally.count(answer.verdict(0).bits, &self.counters);
         let place = (job.head_at + 2, head.len());
         change_body(filter, place, answer.edits(0), &mut self.changes);
     }
@@ -274,8 +270,8 @@ impl Module {
 
     /// Every number that can move in this process.
     pub(crate) fn numbers(&self, mut visit: impl FnMut(&str, u64)) {
-        visit("contexts_injected", self.injected);
-        visit("contexts_found", self.found);
+        visit("contexts_injected", self.tally.injected);
+        visit("contexts_found", self.tally.found);
         info::counters(&self.counters, visit);
     }
 }

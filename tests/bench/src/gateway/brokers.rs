@@ -123,7 +123,7 @@ fn redis_with_module(receiver: SocketAddr) -> anyhow::Result<Program> {
     let module = module()?;
     let path = module.to_str().context("a path in UTF-8")?;
     programs::redis_server_with(
-        &["--loadmodule", path, "streams", "*", "lists", "*", "envelope", "kombu"],
+        &["--loadmodule", path, "streams", "*"],
         &[
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{receiver}")),
